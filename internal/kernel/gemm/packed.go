@@ -1,0 +1,91 @@
+package gemm
+
+import "github.com/winnow-go/winnow/internal/kernel"
+
+// nr is the number of columns in a panel: two vectors of AVX2.
+const nr = 16
+
+// Packed is a matrix B [K,N] arranged for [Mul]: panels of 16 columns, each
+// panel K rows of 16 elements, the last one filled up with zeros. Any number
+// of goroutines may multiply by it at once.
+type Packed struct {
+	k, n int
+	data []float32 // [panels,K,16]
+}
+
+// Pack arranges b, a k x n matrix, in new memory. b is not kept.
+func Pack(b Operand[float32], k, n int) *Packed {
+	p := new(Packed)
+	p.Repack(b, k, n)
+	return p
+}
+
+// Repack arranges b, a k x n matrix, in p's memory where that suffices, and
+// in new memory otherwise. Nobody may be using p.
+func (p *Packed) Repack(b Operand[float32], k, n int) {
+	b.check("B", k, n)
+	size := PackedLen(k, n)
+	if cap(p.data) < size {
+		p.data = kernel.Aligned(size)
+	}
+	p.repackInto(p.data[:size], b, k, n)
+}
+
+// PackedLen is the number of elements that a packed k x n matrix takes up.
+func PackedLen(k, n int) int { return (n + nr - 1) / nr * nr * k }
+
+// PackIn arranges b, a k x n matrix, in memory of [PackedLen](k, n) elements
+// that the caller lends for as long as the result is used.
+func PackIn(memory []float32, b Operand[float32], k, n int) *Packed {
+	b.check("B", k, n)
+	p := new(Packed)
+	p.repackInto(memory[:PackedLen(k, n)], b, k, n)
+	return p
+}
+
+func (p *Packed) repackInto(data []float32, b Operand[float32], k, n int) {
+	p.k, p.n, p.data = k, n, data
+	if k == 0 {
+		return
+	}
+	for j := 0; j < n; j += nr {
+		cols := min(nr, n-j)
+		panel := data[j*k:][:nr*k]
+		if b.ColStride == 1 && cols == nr {
+			for l := range k {
+				copy(panel[l*nr:][:nr], b.Data[l*b.RowStride+j:])
+			}
+			continue
+		}
+		if cols < nr {
+			clear(panel)
+		}
+		// A few rows at a time, so that both sides stay in the nearest cache.
+		const rows = 64
+		for l0 := 0; l0 < k; l0 += rows {
+			l1 := min(l0+rows, k)
+			for c := range cols {
+				at := l0*b.RowStride + (j+c)*b.ColStride
+				for l := l0; l < l1; l++ {
+					panel[l*nr+c] = b.Data[at]
+					at += b.RowStride
+				}
+			}
+		}
+	}
+}
+
+// K is the number of rows, the length of each sum.
+func (p *Packed) K() int { return p.k }
+
+// N is the number of columns.
+func (p *Packed) N() int { return p.n }
+
+// Elem is the type of the elements.
+func (p *Packed) Elem() kernel.Elem { return kernel.F32 }
+
+// Bytes is the memory that the panels occupy.
+func (p *Packed) Bytes() int { return len(p.data) * p.Elem().Size() }
+
+// At is element (l,j).
+func (p *Packed) At(l, j int) float32 { return p.data[j/nr*nr*p.k+l*nr+j%nr] }
