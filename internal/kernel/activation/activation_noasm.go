@@ -1,0 +1,5 @@
+package activation
+
+import "github.com/winnow-go/winnow/internal/cpu"
+
+func choose(cpu.Variant) functions { return generic }

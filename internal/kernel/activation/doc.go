@@ -1,0 +1,3 @@
+// Package activation applies kernel.Activation functions and their derivatives
+// to slices.
+package activation

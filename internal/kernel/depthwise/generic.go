@@ -1,0 +1,94 @@
+package depthwise
+
+import "github.com/winnow-go/winnow/internal/kernel"
+
+// ForwardGeneric is the definition of Forward.
+func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Epilogue[T], lo, hi int) {
+	oh, ow, c := s.OutH(), s.OutW(), s.C
+	for line := lo; line < hi; line++ {
+		n, i := line/oh, line%oh
+		for j := range ow {
+			y := dst[(line*ow+j)*c:][:c]
+			clear(y)
+			for kh := range s.KH {
+				ih := i*s.StrideH - s.PadH + kh*s.DilH
+				if ih < 0 || ih >= s.H {
+					continue
+				}
+				for kw := range s.KW {
+					iw := j*s.StrideW - s.PadW + kw*s.DilW
+					if iw < 0 || iw >= s.W {
+						continue
+					}
+					multiplyAdd(y, x[((n*s.H+ih)*s.W+iw)*c:], w[(kh*s.KW+kw)*c:])
+				}
+			}
+			epi.Row(y, line*ow+j, 0, c)
+		}
+	}
+}
+
+// BackwardInputGeneric is the definition of BackwardInput.
+func BackwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, lo, hi int) {
+	oh, ow, c := s.OutH(), s.OutW(), s.C
+	for line := lo; line < hi; line++ {
+		n, ih := line/s.H, line%s.H
+		for iw := range s.W {
+			d := dx[(line*s.W+iw)*c:][:c]
+			clear(d)
+			for kh := range s.KH {
+				i, ok := source(ih+s.PadH-kh*s.DilH, s.StrideH, oh)
+				if !ok {
+					continue
+				}
+				for kw := range s.KW {
+					j, ok := source(iw+s.PadW-kw*s.DilW, s.StrideW, ow)
+					if !ok {
+						continue
+					}
+					multiplyAdd(d, dy[((n*oh+i)*ow+j)*c:], w[(kh*s.KW+kw)*c:])
+				}
+			}
+		}
+	}
+}
+
+// source is at/stride if that is a whole number in [0,n).
+func source(at, stride, n int) (int, bool) {
+	if at < 0 || at%stride != 0 || at/stride >= n {
+		return 0, false
+	}
+	return at / stride, true
+}
+
+// BackwardWeightGeneric is the definition of BackwardWeight.
+func BackwardWeightGeneric[T kernel.Float](dw, dy, x []T, s kernel.Conv, lo, hi int) {
+	oh, ow, c := s.OutH(), s.OutW(), s.C
+	for line := lo; line < hi; line++ {
+		n, i := line/oh, line%oh
+		for kh := range s.KH {
+			ih := i*s.StrideH - s.PadH + kh*s.DilH
+			if ih < 0 || ih >= s.H {
+				continue
+			}
+			for kw := range s.KW {
+				d := dw[(kh*s.KW+kw)*c:][:c]
+				for j := range ow {
+					iw := j*s.StrideW - s.PadW + kw*s.DilW
+					if iw < 0 || iw >= s.W {
+						continue
+					}
+					multiplyAdd(d, dy[(line*ow+j)*c:], x[((n*s.H+ih)*s.W+iw)*c:])
+				}
+			}
+		}
+	}
+}
+
+// multiplyAdd computes y[i] += a[i]*b[i].
+func multiplyAdd[T kernel.Float](y, a, b []T) {
+	a, b = a[:len(y)], b[:len(y)]
+	for i := range y {
+		y[i] += T(a[i] * b[i])
+	}
+}
