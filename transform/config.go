@@ -1,0 +1,284 @@
+package transform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+)
+
+// ErrConfig says that a Config cannot be: a side out of range, a deviation of
+// zero, a key of JSON that is not known.
+var ErrConfig = errors.New("transform: bad preprocessing")
+
+// Crop is how a picture that is not square becomes one.
+type Crop int
+
+const (
+	// Centre scales the shorter side to Config.Resize and cuts the middle
+	// square out. Where the picture is smaller than the square it gets a black
+	// frame.
+	Centre Crop = iota
+	// Squash scales both sides to Config.Resize, whatever that does to the
+	// proportions, then cuts the middle square out.
+	Squash
+)
+
+var crops = [...]string{"center", "squash"} // timm's names
+
+// String is timm's name of it, as it stands in a model file.
+func (c Crop) String() string {
+	if c < 0 || int(c) >= len(crops) {
+		return fmt.Sprintf("crop(%d)", int(c))
+	}
+	return crops[c]
+}
+
+// MarshalText writes the name.
+func (c Crop) MarshalText() ([]byte, error) {
+	if c < 0 || int(c) >= len(crops) {
+		return nil, fmt.Errorf("transform: no such crop mode: %d", int(c))
+	}
+	return []byte(crops[c]), nil
+}
+
+// UnmarshalText reads the name.
+func (c *Crop) UnmarshalText(text []byte) error {
+	for n, s := range crops {
+		if s == string(text) {
+			*c = Crop(n)
+			return nil
+		}
+	}
+	return fmt.Errorf("transform: no such crop mode: %q", text)
+}
+
+// Mean and standard deviation of published models, red, green, blue, of pixel
+// values from 0 to 1. Arrays are values: changing a copy changes nothing here.
+func imageNetMean() [3]float32 { return [3]float32{0.485, 0.456, 0.406} }
+func imageNetStd() [3]float32  { return [3]float32{0.229, 0.224, 0.225} }
+
+// Config is how one model wants its pictures: the evaluation transform of its
+// authors. The zero value scales the shorter side to 224 pixels, bilinearly,
+// cuts out the middle 224 x 224 and normalises with ImageNet's statistics.
+//
+// It is comparable and safe to copy. As JSON it has timm's words for modes and
+// every default written out, so that a file means the same for ever.
+type Config struct {
+	// Size is the side of the square that the model takes, in pixels; 0
+	// means 224.
+	Size int `json:"size"`
+	// Resize is the length of the shorter side (with Squash: of both) before
+	// the crop. 0 means floor(Size / CropPct).
+	Resize int `json:"resize"`
+	// CropPct is the part of the scaled picture's shorter side that the crop
+	// keeps, in (0, 1]; timm's crop_pct. It counts only where Resize is 0;
+	// 0 means 1: nothing of the shorter side is cut off.
+	CropPct float64 `json:"-"`
+	// Interpolation is the resampling; zero is Bilinear.
+	Interpolation Interpolation `json:"interpolation"`
+	// Crop is the way to a square; zero is Centre.
+	Crop Crop `json:"crop"`
+	// Mean and Std, of pixel values in 0-1, per channel red, green, blue.
+	// Std of zeros means ImageNet's mean and deviation, (0.485, 0.456, 0.406)
+	// and (0.229, 0.224, 0.225).
+	Mean [3]float32 `json:"mean"`
+	Std  [3]float32 `json:"std"`
+}
+
+// ImageNet is torchvision's evaluation transform: shorter side 256, middle 224,
+// bilinear (torchvision/transforms/_presets.py).
+func ImageNet() Config { return Config{Size: 224, Resize: 256}.WithDefaults() }
+
+// Native takes pictures of side size as they are; others are scaled, the
+// shorter side to size, and cropped. This is for data sets of small pictures.
+func Native(size int) Config { return Config{Size: size, Resize: size}.WithDefaults() }
+
+// WithDefaults returns c with every zero field replaced by what it means.
+func (c Config) WithDefaults() Config {
+	if c.Size == 0 {
+		c.Size = 224
+	}
+	if c.Resize == 0 {
+		c.Resize = c.Size
+		if c.CropPct > 0 {
+			c.Resize = int(math.Floor(float64(c.Size) / c.CropPct))
+		}
+	}
+	c.CropPct = 0
+	if c.Std == [3]float32{} {
+		c.Mean, c.Std = imageNetMean(), imageNetStd()
+	}
+	return c
+}
+
+// Validate says what is wrong with c; the error wraps ErrConfig.
+func (c Config) Validate() error {
+	if !(c.CropPct >= 0 && c.CropPct <= 1) {
+		return fmt.Errorf("%w: crop share %v is not in (0, 1]", ErrConfig, c.CropPct)
+	}
+	if c.Size < 0 || c.Size > maxSide {
+		return fmt.Errorf("%w: size %d is not in [1, %d]", ErrConfig, c.Size, maxSide)
+	}
+	if c.CropPct > 0 && float64(max(c.Size, 224))/c.CropPct > maxSide {
+		return fmt.Errorf("%w: crop share %v is too small", ErrConfig, c.CropPct)
+	}
+	c = c.WithDefaults()
+	switch {
+	case c.Resize < 1 || c.Resize > maxSide:
+		return fmt.Errorf("%w: resize %d is not in [1, %d]", ErrConfig, c.Resize, maxSide)
+	case c.Interpolation < 0 || int(c.Interpolation) >= len(interpolations):
+		return fmt.Errorf("%w: no such interpolation: %d", ErrConfig, int(c.Interpolation))
+	case c.Crop < 0 || int(c.Crop) >= len(crops):
+		return fmt.Errorf("%w: no such crop mode: %d", ErrConfig, int(c.Crop))
+	}
+	for i := range 3 {
+		m, s := float64(c.Mean[i]), float64(c.Std[i])
+		if math.IsNaN(m) || math.IsInf(m, 0) || !(s > 0) || math.IsInf(s, 0) {
+			return fmt.Errorf("%w: mean %v, deviation %v", ErrConfig, c.Mean, c.Std)
+		}
+	}
+	return nil
+}
+
+// plain is Config without its methods.
+type plain Config
+
+// MarshalJSON writes c with its defaults filled in.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(plain(c.WithDefaults()))
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. An unknown key is an error: it
+// may stand for a step that this version would leave out.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var p plain
+	if err := d.Decode(&p); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := Config(p).Validate(); err != nil {
+		return err
+	}
+	*c = Config(p).WithDefaults()
+	return nil
+}
+
+// Len is the length of what Apply writes, 3 Size².
+func (c Config) Len() int {
+	s := c.WithDefaults().Size
+	return 3 * s * s
+}
+
+// Apply resizes, crops and normalises img into dst, [Size,Size,3] (NHWC without
+// the N): (pixel/255 - mean) / std. dst must have [Config.Len] elements. img is
+// only read; it may be shared.
+func (c Config) Apply(dst []float32, img image.Image) error {
+	p, err := c.Prepare(img)
+	if err != nil {
+		return err
+	}
+	return c.Normalize(dst, p)
+}
+
+// Prepare is the first half of Apply: the Size x Size picture before it is
+// normalised. It may be img itself.
+//
+// Sides are rounded like torchvision's: the longer one is cut off to a whole
+// number, the corner of the crop is rounded half to even.
+func (c Config) Prepare(img image.Image) (*RGB, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.WithDefaults()
+	b := img.Bounds()
+	if b.Empty() {
+		return nil, fmt.Errorf("transform: empty picture %dx%d", b.Dx(), b.Dy())
+	}
+	src := ToRGB(img)
+	w, h := c.Resize, c.Resize
+	if c.Crop == Centre {
+		w, h = shorterSide(src.W, src.H, c.Resize)
+		if max(w, h) > maxSide {
+			return nil, fmt.Errorf("transform: picture of %dx%d is too narrow to scale to %d", src.W, src.H, c.Resize)
+		}
+	}
+	scaled, err := Resize(src, w, h, c.Interpolation)
+	if err != nil {
+		return nil, err
+	}
+	return centreCrop(scaled, c.Size), nil
+}
+
+// shorterSide is the size of torchvision's Resize(size).
+func shorterSide(w, h, size int) (int, int) {
+	if w <= h {
+		return size, int(float64(size) * float64(h) / float64(w))
+	}
+	return int(float64(size) * float64(w) / float64(h)), size
+}
+
+// centreCrop is torchvision's CenterCrop: black where the picture is smaller.
+func centreCrop(src *RGB, size int) *RGB {
+	if src.W == size && src.H == size {
+		return src
+	}
+	dst := NewRGB(size, size)
+	if src.W < size || src.H < size { // pad, the odd pixel to the right and below
+		left, top := max(0, size-src.W)/2, max(0, size-src.H)/2
+		w, h := max(src.W, size), max(src.H, size)
+		padded := NewRGB(w, h)
+		padded.paste(src, left, top)
+		src = padded
+	}
+	dst.paste(src, -half(src.W-size), -half(src.H-size))
+	return dst
+}
+
+// half is n/2, rounded half to even.
+func half(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
+
+// paste copies src over p with its corner at (x, y); what does not fit is left
+// out.
+func (p *RGB) paste(src *RGB, x, y int) {
+	from, to := max(0, -x), min(src.W, p.W-x)
+	if from >= to {
+		return
+	}
+	for sy := max(0, -y); sy < min(src.H, p.H-y); sy++ {
+		copy(p.Pix[((sy+y)*p.W+x+from)*3:], src.Pix[(sy*src.W+from)*3:(sy*src.W+to)*3])
+	}
+}
+
+// Normalize is the second half of Apply: it writes (pixel/255 - mean) / std of
+// a Size x Size picture, in float32, to dst.
+func (c Config) Normalize(dst []float32, p *RGB) error {
+	c = c.WithDefaults()
+	n := c.Len()
+	if p.W != c.Size || p.H != c.Size || len(p.Pix) < n {
+		return fmt.Errorf("transform: normalise: picture is %dx%d, want %dx%d", p.W, p.H, c.Size, c.Size)
+	}
+	if len(dst) != n {
+		return fmt.Errorf("transform: normalise: destination has %d elements, want %d", len(dst), n)
+	}
+	var table [3][256]float32
+	for ch := range table {
+		for v := range table[ch] {
+			table[ch][v] = (float32(v)/255 - c.Mean[ch]) / c.Std[ch]
+		}
+	}
+	pix := p.Pix[:n]
+	dst = dst[:n]
+	for i := 0; i+2 < n; i += 3 {
+		dst[i] = table[0][pix[i]]
+		dst[i+1] = table[1][pix[i+1]]
+		dst[i+2] = table[2][pix[i+2]]
+	}
+	return nil
+}
