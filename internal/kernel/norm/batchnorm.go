@@ -78,7 +78,8 @@ func BatchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, 
 	}
 }
 
-func momentsGeneric[T kernel.Float](mean, m2 []float64, x []T, rows, c int) {
+// MomentsGeneric is the definition of [Moments], for at least one row.
+func MomentsGeneric[T kernel.Float](mean, m2 []float64, x []T, rows, c int) {
 	clear(mean)
 	clear(m2)
 	first := x[:c]
@@ -106,7 +107,8 @@ func finishMoments[T kernel.Float](mean, m2 []float64, first []T, rows int) {
 	}
 }
 
-func batchNormBackwardSumsGeneric[T kernel.Float](sdy, sdyx, dy, x, mean, rstd []T, rows, c int) {
+// BatchNormBackwardSumsGeneric is the definition of [BatchNormBackwardSums].
+func BatchNormBackwardSumsGeneric[T kernel.Float](sdy, sdyx, dy, x, mean, rstd []T, rows, c int) {
 	for r := range rows {
 		row := x[r*c:][:c]
 		for j, g := range dy[r*c:][:c] {
@@ -116,7 +118,8 @@ func batchNormBackwardSumsGeneric[T kernel.Float](sdy, sdyx, dy, x, mean, rstd [
 	}
 }
 
-func batchNormBackwardGeneric[T kernel.Float](dx, dy, x, mean, rstd, gamma, sdy, sdyx []T, rows, c, total int) {
+// BatchNormBackwardGeneric is the definition of [BatchNormBackward].
+func BatchNormBackwardGeneric[T kernel.Float](dx, dy, x, mean, rstd, gamma, sdy, sdyx []T, rows, c, total int) {
 	for r := range rows {
 		row, g, out := x[r*c:][:c], dy[r*c:][:c], dx[r*c:][:c]
 		for j, v := range g {

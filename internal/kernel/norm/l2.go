@@ -13,7 +13,7 @@ import (
 func Normalize(dst, x, norms []float32, rows, c int, eps float32) {
 	check("Normalize", rows, c, dst, x)
 	checkOptional("Normalize", rows, norms)
-	normalizeGeneric(dst, x, norms, rows, c, eps)
+	NormalizeGeneric(dst, x, norms, rows, c, eps)
 }
 
 // NormalizeBackward writes the gradient of x, given the result y and the norms
@@ -22,10 +22,11 @@ func Normalize(dst, x, norms []float32, rows, c int, eps float32) {
 func NormalizeBackward(dx, dy, y, norms []float32, rows, c int, eps float32) {
 	check("NormalizeBackward", rows, c, dx, dy, y)
 	check("NormalizeBackward", rows, 1, norms)
-	normalizeBackwardGeneric(dx, dy, y, norms, rows, c, eps)
+	NormalizeBackwardGeneric(dx, dy, y, norms, rows, c, eps)
 }
 
-func normalizeGeneric[T kernel.Float](dst, x, norms []T, rows, c int, eps T) {
+// NormalizeGeneric is the definition of [Normalize].
+func NormalizeGeneric[T kernel.Float](dst, x, norms []T, rows, c int, eps T) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
 		var ss float64 // no float32 overflows or vanishes when squared in float64
@@ -45,7 +46,8 @@ func normalizeGeneric[T kernel.Float](dst, x, norms []T, rows, c int, eps T) {
 	}
 }
 
-func normalizeBackwardGeneric[T kernel.Float](dx, dy, y, norms []T, rows, c int, eps T) {
+// NormalizeBackwardGeneric is the definition of [NormalizeBackward].
+func NormalizeBackwardGeneric[T kernel.Float](dx, dy, y, norms []T, rows, c int, eps T) {
 	for r := range rows {
 		g, row, out := dy[r*c:][:c], y[r*c:][:c], dx[r*c:][:c]
 		n := float64(norms[r])

@@ -42,8 +42,8 @@ func LayerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, ro
 	layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd, rows, c)
 }
 
-// layerNormGeneric is the definition.
-func layerNormGeneric[T kernel.Float](dst, x, gamma, beta, mean, rstd []T, rows, c int, eps T) {
+// LayerNormGeneric is the definition of [LayerNorm]. Sums are taken in float64.
+func LayerNormGeneric[T kernel.Float](dst, x, gamma, beta, mean, rstd []T, rows, c int, eps T) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
 		μ, m2 := rowMoments(row)
@@ -80,7 +80,8 @@ func rowMoments[T kernel.Float](row []T) (mean, m2 float64) {
 	return mean, m2
 }
 
-func layerNormBackwardGeneric[T kernel.Float](dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T, rows, c int) {
+// LayerNormBackwardGeneric is the definition of [LayerNormBackward].
+func LayerNormBackwardGeneric[T kernel.Float](dx, dgamma, dbeta, dy, x, gamma, mean, rstd []T, rows, c int) {
 	for r := range rows {
 		row, g, out := x[r*c:][:c], dy[r*c:][:c], dx[r*c:][:c]
 		μ, ρ := float64(mean[r]), float64(rstd[r])

@@ -3,19 +3,19 @@
 package norm
 
 func layerNorm(dst, x, gamma, beta, mean, rstd []float32, rows, c int, eps float32) {
-	layerNormGeneric(dst, x, gamma, beta, mean, rstd, rows, c, eps)
+	LayerNormGeneric(dst, x, gamma, beta, mean, rstd, rows, c, eps)
 }
 
 func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, rows, c int) {
-	layerNormBackwardGeneric(dx, dgamma, dbeta, dy, x, gamma, mean, rstd, rows, c)
+	LayerNormBackwardGeneric(dx, dgamma, dbeta, dy, x, gamma, mean, rstd, rows, c)
 }
 
-func moments(mean, m2 []float64, x []float32, rows, c int) { momentsGeneric(mean, m2, x, rows, c) }
+func moments(mean, m2 []float64, x []float32, rows, c int) { MomentsGeneric(mean, m2, x, rows, c) }
 
 func batchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
-	batchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
+	BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
 }
 
 func batchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, c, total int) {
-	batchNormBackwardGeneric(dx, dy, x, mean, rstd, gamma, sdy, sdyx, rows, c, total)
+	BatchNormBackwardGeneric(dx, dy, x, mean, rstd, gamma, sdy, sdyx, rows, c, total)
 }

@@ -16,10 +16,11 @@ func Average(dst, x []float32, g kernel.Window, countIncludePad bool, lo, hi int
 // of Average for dy [N,OutH,OutW,C].
 func AverageBackward(dx, dy []float32, g kernel.Window, countIncludePad bool, n0, n1 int) {
 	check("AverageBackward", g, n0, n1, g.N, len(dx), len(dy))
-	averageBackwardGeneric(dx, dy, g, countIncludePad, n0, n1)
+	AverageBackwardGeneric(dx, dy, g, countIncludePad, n0, n1)
 }
 
-func averageGeneric[T kernel.Float](dst, x []T, g kernel.Window, countIncludePad bool, lo, hi int) {
+// AverageGeneric is the definition of [Average].
+func AverageGeneric[T kernel.Float](dst, x []T, g kernel.Window, countIncludePad bool, lo, hi int) {
 	outH, outW := g.OutH(), g.OutW()
 	for l := lo; l < hi; l++ {
 		n, oh := l/outH, l%outH
@@ -51,7 +52,8 @@ func divisor(g kernel.Window, countIncludePad bool, inside int) int {
 	return inside
 }
 
-func averageBackwardGeneric[T kernel.Float](dx, dy []T, g kernel.Window, countIncludePad bool, n0, n1 int) {
+// AverageBackwardGeneric is the definition of [AverageBackward].
+func AverageBackwardGeneric[T kernel.Float](dx, dy []T, g kernel.Window, countIncludePad bool, n0, n1 int) {
 	outH, outW, size := g.OutH(), g.OutW(), g.H*g.W*g.C
 	for n := n0; n < n1; n++ {
 		image := dx[n*size:][:size]

@@ -19,7 +19,7 @@ func Global(dst, x []float32, n0, n1, hw, c int) {
 // divided by hw.
 func GlobalBackward(dx, dy []float32, n0, n1, hw, c int) {
 	checkGlobal("GlobalBackward", len(dx), len(dy), n0, n1, hw, c)
-	globalBackwardGeneric(dx, dy, n0, n1, hw, c)
+	GlobalBackwardGeneric(dx, dy, n0, n1, hw, c)
 }
 
 func checkGlobal(what string, input, output, n0, n1, hw, c int) {
@@ -28,7 +28,8 @@ func checkGlobal(what string, input, output, n0, n1, hw, c int) {
 	}
 }
 
-func globalGeneric[T kernel.Float](dst, x []T, n0, n1, hw, c int) {
+// GlobalGeneric is the definition of [Global].
+func GlobalGeneric[T kernel.Float](dst, x []T, n0, n1, hw, c int) {
 	for n := n0; n < n1; n++ {
 		out := dst[n*c:][:c]
 		clear(out)
@@ -44,7 +45,8 @@ func globalGeneric[T kernel.Float](dst, x []T, n0, n1, hw, c int) {
 	}
 }
 
-func globalBackwardGeneric[T kernel.Float](dx, dy []T, n0, n1, hw, c int) {
+// GlobalBackwardGeneric is the definition of [GlobalBackward].
+func GlobalBackwardGeneric[T kernel.Float](dx, dy []T, n0, n1, hw, c int) {
 	for n := n0; n < n1; n++ {
 		if hw*c == 0 {
 			continue

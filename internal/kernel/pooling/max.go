@@ -25,10 +25,11 @@ func Max(dst []float32, index []int32, x []float32, g kernel.Window, lo, hi int)
 func MaxBackward(dx, dy []float32, index []int32, g kernel.Window, n0, n1 int) {
 	check("MaxBackward", g, n0, n1, g.N, len(dx), len(dy))
 	check("MaxBackward", g, n0, n1, g.N, len(dx), len(index))
-	maxBackwardGeneric(dx, dy, index, g, n0, n1)
+	MaxBackwardGeneric(dx, dy, index, g, n0, n1)
 }
 
-func maxGeneric[T kernel.Float](dst []T, index []int32, x []T, g kernel.Window, lo, hi int) {
+// MaxGeneric is the definition of [Max].
+func MaxGeneric[T kernel.Float](dst []T, index []int32, x []T, g kernel.Window, lo, hi int) {
 	outH, outW := g.OutH(), g.OutW()
 	for l := lo; l < hi; l++ {
 		n, oh := l/outH, l%outH
@@ -66,7 +67,8 @@ func maxGeneric[T kernel.Float](dst []T, index []int32, x []T, g kernel.Window, 
 	}
 }
 
-func maxBackwardGeneric[T kernel.Float](dx, dy []T, index []int32, g kernel.Window, n0, n1 int) {
+// MaxBackwardGeneric is the definition of [MaxBackward].
+func MaxBackwardGeneric[T kernel.Float](dx, dy []T, index []int32, g kernel.Window, n0, n1 int) {
 	in, out := g.H*g.W*g.C, g.OutH()*g.OutW()*g.C
 	for n := n0; n < n1; n++ {
 		image := dx[n*in:][:in]

@@ -31,7 +31,7 @@ func SoftmaxBackward(dx, dy, y []float32, rows, c int) {
 // LogSoftmax writes x - logsumexp(x) for each row. dst may be x.
 func LogSoftmax(dst, x []float32, rows, c int) {
 	check("LogSoftmax", rows, c, dst, x)
-	logSoftmaxGeneric(dst, x, rows, c)
+	LogSoftmaxGeneric(dst, x, rows, c)
 }
 
 // LogSumExp writes log Σ exp(x) of each row to dst [R]. A row without elements
@@ -39,10 +39,11 @@ func LogSoftmax(dst, x []float32, rows, c int) {
 func LogSumExp(dst, x []float32, rows, c int) {
 	check("LogSumExp", rows, c, x)
 	check("LogSumExp", rows, 1, dst)
-	logSumExpGeneric(dst, x, rows, c)
+	LogSumExpGeneric(dst, x, rows, c)
 }
 
-func softmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
+// SoftmaxGeneric is the definition of [Softmax].
+func SoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
 		m := largest(row)
@@ -62,7 +63,8 @@ func softmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	}
 }
 
-func softmaxBackwardGeneric[T kernel.Float](dx, dy, y []T, rows, c int) {
+// SoftmaxBackwardGeneric is the definition of [SoftmaxBackward].
+func SoftmaxBackwardGeneric[T kernel.Float](dx, dy, y []T, rows, c int) {
 	for r := range rows {
 		g, p, out := dy[r*c:][:c], y[r*c:][:c], dx[r*c:][:c]
 		var dot float64
@@ -75,7 +77,8 @@ func softmaxBackwardGeneric[T kernel.Float](dx, dy, y []T, rows, c int) {
 	}
 }
 
-func logSoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
+// LogSoftmaxGeneric is the definition of [LogSoftmax].
+func LogSoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
 		l := logSumExp(row)
@@ -85,7 +88,8 @@ func logSoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	}
 }
 
-func logSumExpGeneric[T kernel.Float](dst, x []T, rows, c int) {
+// LogSumExpGeneric is the definition of [LogSumExp].
+func LogSumExpGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	for r := range rows {
 		dst[r] = T(logSumExp(x[r*c:][:c]))
 	}

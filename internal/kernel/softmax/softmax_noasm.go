@@ -2,6 +2,6 @@
 
 package softmax
 
-func softmax(dst, x []float32, rows, c int) { softmaxGeneric(dst, x, rows, c) }
+func softmax(dst, x []float32, rows, c int) { SoftmaxGeneric(dst, x, rows, c) }
 
-func softmaxBackward(dx, dy, y []float32, rows, c int) { softmaxBackwardGeneric(dx, dy, y, rows, c) }
+func softmaxBackward(dx, dy, y []float32, rows, c int) { SoftmaxBackwardGeneric(dx, dy, y, rows, c) }
