@@ -42,7 +42,10 @@ func NewFold(fine Classes, into map[string]string) (*Fold, error) {
 		}
 		f.to[i] = j
 	}
-	return f, f.coarse.Check()
+	if err := f.coarse.Check(); err != nil { // a name in into may be empty
+		return nil, err
+	}
+	return f, nil
 }
 
 // FoldTo folds by indices: fine class i belongs to coarse class to[i]. A coarse

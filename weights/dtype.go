@@ -24,16 +24,16 @@ const (
 
 // Element types that can be listed only.
 const (
-	F8E5M2   DType = "F8_E5M2"
-	F8E4M3   DType = "F8_E4M3"
-	F8E8M0   DType = "F8_E8M0"
-	F6E2M3   DType = "F6_E2M3"
-	F6E3M2   DType = "F6_E3M2"
-	F4       DType = "F4"
-	C64      DType = "C64"
-	noDType  DType = ""
-	metadata       = "__metadata__"
+	F8E5M2 DType = "F8_E5M2"
+	F8E4M3 DType = "F8_E4M3"
+	F8E8M0 DType = "F8_E8M0"
+	F6E2M3 DType = "F6_E2M3"
+	F6E3M2 DType = "F6_E3M2"
+	F4     DType = "F4"
+	C64    DType = "C64"
 )
+
+const noDType DType = ""
 
 // dtypes has every element type of the format, in the order in which the
 // reference's writer ranks them: alignment never decreases, and files are
@@ -96,7 +96,7 @@ func (d DType) written() DType {
 	return d
 }
 
-// Of is the type under which elements of a tensor's type are written: the one
+// dtypeOf is the type under which elements of a tensor's type are written: the one
 // of the same name, I64 for int. It is "" for types that the format does not
 // have.
 func dtypeOf(t tensor.Dtype) DType {

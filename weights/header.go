@@ -16,6 +16,7 @@ import (
 const (
 	maxHeader = 100_000_000 // bytes; the reference's limit
 	maxDims   = 32
+	metadata  = "__metadata__" // the one key of a header that is no tensor
 )
 
 // entry is one tensor of a header.
@@ -114,8 +115,8 @@ func (h *header) parse(text []byte) error {
 }
 
 func syntax(text []byte) error {
-	var any json.RawMessage
-	return json.Unmarshal(text, &any)
+	var raw json.RawMessage
+	return json.Unmarshal(text, &raw)
 }
 
 func (h *header) parseMeta(d *json.Decoder) error {
