@@ -13,18 +13,72 @@ import "github.com/winnow-go/winnow/internal/kernel"
 func Mul(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int) {
 	a.check("A", m, b.k)
 	checkDst(len(dst), ldc, m, b.n)
-	for i := range m {
-		row := dst[i*ldc:][:b.n]
-		for j := range row {
-			var acc float32
-			if accumulate {
-				acc = row[j]
-			}
-			for l := range b.k {
-				acc += float32(a.At(i, l) * b.At(l, j))
-			}
-			row[j] = acc
-		}
-		epi.Row(row, row0+i, 0, b.n)
+	run := [1]int{}
+	p := product{
+		dst: dst, ldc: ldc,
+		a: a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
+		b: b.data, panel: b.k * nr, bStep: nr,
+		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0,
 	}
+	p.mul()
+}
+
+// Gather is a matrix A [M,K] whose elements are found through tables: element
+// (i, r*Run+l) is Data[Rows[i]+Runs[r]+l*Step], so K = len(Runs)*Run. The rows
+// of a convolution's windows are of this kind: Rows says where each window
+// begins, Runs where its lines begin.
+type Gather struct {
+	Data []float32
+	Rows []int // [M] offsets, at least 0
+	Runs []int // offsets, at least 0
+	Run  int   // elements in a run
+	Step int   // from one element of a run to the next
+}
+
+// MulGather is [Mul] with a gathered A of len(a.Rows) rows and with row i of
+// the result at dst[outs[i]]. The rows of the result must not overlap.
+func MulGather(dst []float32, outs []int, a Gather, b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int) {
+	if len(a.Runs)*a.Run != b.k {
+		panic("gemm: the runs of A do not add up to the rows of B")
+	}
+	p := product{
+		dst: dst, outs: outs,
+		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
+		b: b.data, panel: b.k * nr, bStep: nr,
+		m: len(a.Rows), n: b.n, accumulate: accumulate, epi: epi, row0: row0,
+	}
+	p.check()
+	p.mul()
+}
+
+// Lines is a matrix B [K,N] that is read where it lies: element (r*run+l, j) is
+// Data[Runs[r]+l*Step+j], with run the length of A's runs. Data must reach up
+// to 15 elements beyond the last one, because whole panels are read.
+type Lines struct {
+	Data []float32
+	Runs []int
+	Step int
+	N    int
+}
+
+// Slack is the number of elements that [Lines] of n columns reads beyond the
+// last one.
+func Slack(n int) int { return (nr - n%nr) % nr }
+
+// MulLines computes dst[i*ldc+j] (+)= Σ a(i,k) b(k,j) as [Mul] does, without
+// packing B. Where a's and b's runs lie is up to the caller; there must be as
+// many of both.
+func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
+	if len(a.Runs) != len(b.Runs) {
+		panic("gemm: A and B have different numbers of runs")
+	}
+	p := product{
+		dst: dst, ldc: ldc,
+		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
+		b: b.Data, panel: nr, bRuns: b.Runs, bStep: b.Step,
+		m: len(a.Rows), n: b.N, accumulate: accumulate,
+	}
+	checkDst(len(dst), ldc, p.m, p.n)
+	p.check()
+	p.mul()
 }

@@ -44,6 +44,9 @@ func MulGeneric[T kernel.Float](dst []T, ldc, m, n, k int, a, b Operand[T], accu
 	a.check("A", m, k)
 	b.check("B", k, n)
 	checkDst(len(dst), ldc, m, n)
+	if n == 0 {
+		return
+	}
 	for i := range m {
 		row := dst[i*ldc:][:n]
 		for j := range row {

@@ -1,0 +1,80 @@
+package gemm
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/winnow-go/winnow/internal/cpu"
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
+)
+
+func gflops(b *testing.B, flop float64) {
+	b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
+
+// each runs f as a benchmark of every variant.
+func each(b *testing.B, shape string, f func(b *testing.B)) {
+	for _, v := range []cpu.Variant{cpu.AVX2, cpu.Generic} {
+		if !cpu.Has(v) {
+			continue
+		}
+		b.Run(fmt.Sprintf("shape=%s/impl=%s", shape, v), func(b *testing.B) {
+			defer func(old cpu.Variant) { chosen = old }(chosen)
+			chosen = v
+			f(b)
+		})
+	}
+}
+
+func filled(n int) []float32 {
+	s := kernel.Aligned(n)
+	kerneltest.Normal(s, 1, 0, 1)
+	return s
+}
+
+// BenchmarkMul measures rows x K x N.
+func BenchmarkMul(b *testing.B) {
+	for _, s := range []struct{ m, k, n int }{
+		{3136, 96, 384}, {784, 192, 768}, {784, 768, 192}, {196, 384, 1536}, {49, 3072, 768}, {50, 768, 3072},
+		{1, 512, 1000}, {8, 512, 1000}, {128, 512, 10}, {6272, 64, 64}, {25088, 16, 16}, {384, 384, 384},
+	} {
+		each(b, fmt.Sprintf("%dx%dx%d", s.m, s.k, s.n), func(b *testing.B) {
+			x, y := filled(s.m*s.k), filled(s.m*s.n)
+			w := Pack(Operand[float32]{filled(s.k * s.n), 1, s.k}, s.k, s.n)
+			for b.Loop() {
+				Mul(y, s.n, s.m, Operand[float32]{x, s.k, 1}, w, false, nil, 0)
+			}
+			gflops(b, 2*float64(s.m)*float64(s.k)*float64(s.n))
+		})
+	}
+}
+
+// BenchmarkMulTransposed measures dw [out,in] = dyᵀ x, packing x included.
+func BenchmarkMulTransposed(b *testing.B) {
+	for _, s := range []struct{ rows, out, in int }{{784, 768, 192}, {6272, 64, 64}, {1024, 16, 144}} {
+		each(b, fmt.Sprintf("%dx%dx%d", s.rows, s.out, s.in), func(b *testing.B) {
+			x, dy, dw := filled(s.rows*s.in), filled(s.rows*s.out), filled(s.out*s.in)
+			var p Packed
+			for b.Loop() {
+				p.Repack(Operand[float32]{x, s.in, 1}, s.rows, s.in)
+				Mul(dw, s.in, s.out, Operand[float32]{dy, 1, s.out}, &p, false, nil, 0)
+			}
+			gflops(b, 2*float64(s.rows)*float64(s.out)*float64(s.in))
+		})
+	}
+}
+
+// BenchmarkPack measures the arrangement of a linear layer's weights.
+func BenchmarkPack(b *testing.B) {
+	for _, s := range []struct{ k, n int }{{768, 192}, {512, 512}} {
+		b.Run(fmt.Sprintf("shape=%dx%d", s.k, s.n), func(b *testing.B) {
+			w := filled(s.k * s.n)
+			var p Packed
+			b.SetBytes(int64(4 * s.k * s.n))
+			for b.Loop() {
+				p.Repack(Operand[float32]{w, 1, s.k}, s.k, s.n)
+			}
+		})
+	}
+}

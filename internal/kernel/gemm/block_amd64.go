@@ -1,0 +1,141 @@
+//go:build !purego
+
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/winnow-go/winnow/internal/kernel"
+)
+
+//go:generate go run -C ../_asm ./gemm -out ../gemm/mul_amd64.s -stubs ../gemm/mul_amd64.go -pkg gemm
+
+// tile is the argument block of the assembly, whose generator knows the
+// offsets. Offsets in tables are in elements, steps and strides in bytes. The
+// kernel with R rows does
+//
+//	for range tiles {
+//		for i in 0..R-1, j in 0..15: acc[i,j] = c[outs[i]+j] if accumulating, else 0
+//		for r in 0..nseg-1, l in 0..run-1:
+//			acc[i,j] = fma(a[rows[i]+segs[r]+l*step], b[bsegs[r]+l*bstep+j], acc[i,j])
+//		for i, j: c[outs[i]+j] = epilogue(acc[i,j])
+//		rows, outs = rows[R:], outs[R:]
+//	}
+//
+// where a nil bsegs lets each run follow the last one.
+type tile struct {
+	a, b, c          unsafe.Pointer
+	rows, outs       unsafe.Pointer
+	segs, bsegs      unsafe.Pointer
+	nseg, run        int
+	step, bstep      int
+	tiles            int
+	flags            int
+	bias, scale, res unsafe.Pointer
+	resStride        int
+	mask             unsafe.Pointer
+}
+
+// Bits of tile.flags.
+const (
+	flagAccumulate = 1 << iota
+	flagBias
+	flagScale
+	flagResidual
+	flagReLUFirst
+	flagReLULast
+)
+
+// masks holds, from element 16-n on, a mask of n columns.
+var masks = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
+
+func (b *block) avx2() {
+	t := tile{
+		a: unsafe.Pointer(unsafe.SliceData(b.a)), b: unsafe.Pointer(unsafe.SliceData(b.b)), c: unsafe.Pointer(unsafe.SliceData(b.dst)),
+		rows: unsafe.Pointer(unsafe.SliceData(b.rows)), outs: unsafe.Pointer(unsafe.SliceData(b.outs)),
+		segs: unsafe.Pointer(unsafe.SliceData(b.runs)), bsegs: unsafe.Pointer(unsafe.SliceData(b.bRuns)),
+		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
+		mask: unsafe.Pointer(&masks[16-b.cols]),
+	}
+	if b.accumulate {
+		t.flags |= flagAccumulate
+	}
+	if e := b.epi; e != nil {
+		if e.Bias != nil {
+			t.flags |= flagBias
+			t.bias = unsafe.Pointer(&e.Bias[b.col0])
+		}
+		if e.Scale != nil {
+			t.flags |= flagScale
+			t.scale = unsafe.Pointer(&e.Scale[b.col0])
+		}
+		if e.Residual != nil {
+			t.flags |= flagResidual
+			stride := e.ResidualStride
+			if stride == 0 {
+				stride = b.width
+			}
+			t.res = unsafe.Pointer(&e.Residual[b.row0*stride+b.col0])
+			t.resStride = 4 * stride
+		}
+		switch {
+		case e.Act == kernel.ReLU && e.ActLast:
+			t.flags |= flagReLULast
+		case e.Act == kernel.ReLU:
+			t.flags |= flagReLUFirst
+		}
+	}
+	q, r1, r2 := split(len(b.rows))
+	if q > 0 {
+		t.tiles = q
+		call(6, b.cols, &t)
+	}
+	if r1 > 0 {
+		t.tiles = 1
+		call(r1, b.cols, &t)
+	}
+	if r2 > 0 {
+		t.tiles = 1
+		call(r2, b.cols, &t)
+	}
+}
+
+// call runs a kernel. It must not be inlined: the call is where the scheduler
+// can stop a goroutine that multiplies, and one kernel runs for at most some
+// 20 µs.
+//
+//go:noinline
+func call(rows, cols int, t *tile) {
+	p := (*byte)(unsafe.Pointer(t))
+	if cols == nr {
+		switch rows {
+		case 1:
+			mul1x16(p)
+		case 2:
+			mul2x16(p)
+		case 3:
+			mul3x16(p)
+		case 4:
+			mul4x16(p)
+		case 5:
+			mul5x16(p)
+		case 6:
+			mul6x16(p)
+		}
+		return
+	}
+	switch rows {
+	case 1:
+		mul1x16mask(p)
+	case 2:
+		mul2x16mask(p)
+	case 3:
+		mul3x16mask(p)
+	case 4:
+		mul4x16mask(p)
+	case 5:
+		mul5x16mask(p)
+	case 6:
+		mul6x16mask(p)
+	}
+}

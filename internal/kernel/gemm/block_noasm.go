@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package gemm
+
+func (b *block) avx2() { panic("gemm: no assembly in this build") }

@@ -1,0 +1,294 @@
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/winnow-go/winnow/internal/cpu"
+	"github.com/winnow-go/winnow/internal/kernel"
+)
+
+// Blocking. A block of B's panel, 16 KiB, stays in the nearest cache while the
+// rows of a block of A, 96 KiB, pass from the next one. Neither size shows in
+// the results.
+const (
+	mBlock = 96
+	kBlock = 256
+)
+
+// chosen is the variant that runs. Tests replace it.
+var chosen = choose()
+
+func choose() cpu.Variant {
+	if cpu.Has(cpu.AVX2) {
+		return cpu.AVX2
+	}
+	return cpu.Generic
+}
+
+// product is one multiplication: the operands of Mul, MulGather and MulLines
+// in one form.
+type product struct {
+	dst  []float32
+	outs []int // where the rows of dst begin, or nil: ldc apart
+	ldc  int
+
+	a    []float32
+	rows []int // where the rows of A begin, or nil: lda apart
+	lda  int
+	runs []int // where the runs of A's columns begin, from the row's beginning
+	run  int   // length of a run
+	step int   // from column to column in a run
+
+	b     []float32
+	panel int   // from one panel of 16 columns to the next
+	bRuns []int // where the runs begin in a panel, or nil: one after another
+	bStep int   // from row to row in a run
+
+	m, n       int
+	accumulate bool
+	epi        *kernel.Epilogue[float32]
+	row0       int
+}
+
+// block is what the micro-kernels work on: some rows, some runs (or a part of
+// one), one panel.
+type block struct {
+	dst        []float32 // from the panel's first column
+	outs       []int
+	a          []float32
+	rows       []int
+	runs       []int
+	run, step  int
+	b          []float32
+	bRuns      []int
+	bStep      int
+	cols       int // 1..16
+	accumulate bool
+	epi        *kernel.Epilogue[float32] // nil unless the sum is complete and the epilogue is a plain one
+	row0, col0 int
+	width      int // columns of the whole result
+}
+
+// check panics if a table leads outside the memory.
+func (p *product) check() {
+	if p.m == 0 || p.n == 0 {
+		return
+	}
+	if p.outs != nil {
+		if len(p.outs) != p.m {
+			panic("gemm: as many rows of the result as of A are wanted")
+		}
+		if lo, hi := bounds(p.outs); lo < 0 || hi+p.n > len(p.dst) {
+			panic("gemm: a row lies outside the result")
+		}
+	}
+	if len(p.runs) == 0 || p.run == 0 {
+		return
+	}
+	if p.run < 0 || p.step < 0 || p.bStep < 0 {
+		panic("gemm: negative length or step of a run")
+	}
+	rowLo, rowHi := bounds(p.rows)
+	runLo, runHi := bounds(p.runs)
+	if rowLo < 0 || runLo < 0 || rowHi+runHi+(p.run-1)*p.step >= len(p.a) {
+		panic("gemm: a run of A lies outside its memory")
+	}
+	if p.bRuns != nil {
+		if lo, hi := bounds(p.bRuns); lo < 0 || hi+(p.run-1)*p.bStep+p.n+Slack(p.n) > len(p.b) {
+			panic("gemm: a run of B lies outside its memory")
+		}
+	}
+}
+
+func bounds(s []int) (lo, hi int) {
+	lo, hi = s[0], s[0]
+	for _, v := range s[1:] {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
+
+// checkEpilogue panics if the epilogue's slices do not cover the result.
+func (p *product) checkEpilogue() {
+	e := p.epi
+	if e.Bias != nil && len(e.Bias) < p.n || e.Scale != nil && len(e.Scale) < p.n {
+		panic("gemm: bias or scale is too short")
+	}
+	if e.Residual == nil {
+		return
+	}
+	stride := e.ResidualStride
+	if stride == 0 {
+		stride = p.n
+	}
+	if p.row0 < 0 || stride < 0 || (p.row0+p.m-1)*stride+p.n > len(e.Residual) {
+		panic("gemm: the residual is too short")
+	}
+}
+
+func (p *product) mul() {
+	if p.m == 0 || p.n == 0 {
+		return
+	}
+	if p.epi.Empty() {
+		p.epi = nil
+	} else {
+		p.checkEpilogue()
+	}
+	var rowTable, outTable [mBlock]int
+	if p.rows == nil {
+		for i := range min(p.m, mBlock) {
+			rowTable[i] = i * p.lda
+		}
+	}
+	if p.outs == nil {
+		for i := range min(p.m, mBlock) {
+			outTable[i] = i * p.ldc
+		}
+	}
+	inPlace := p.epi != nil && overlap(p.epi.Residual, p.dst)
+	for i0 := 0; i0 < p.m; i0 += mBlock {
+		rows := min(mBlock, p.m-i0)
+		b := block{dst: p.dst, a: p.a, row0: p.row0 + i0, width: p.n}
+		if p.rows != nil {
+			b.rows = p.rows[i0:][:rows]
+		} else {
+			b.rows, b.a = rowTable[:rows], p.a[min(i0*p.lda, len(p.a)):]
+		}
+		if p.outs != nil {
+			b.outs = p.outs[i0:][:rows]
+		} else {
+			b.outs, b.dst = outTable[:rows], p.dst[i0*p.ldc:]
+		}
+		if inPlace {
+			p.replace(b)
+		} else {
+			p.rowBlock(b)
+		}
+	}
+}
+
+// overlap reports whether two slices share memory.
+func overlap(a, b []float32) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	a0, b0 := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return a0 < b0+4*uintptr(len(b)) && b0 < a0+4*uintptr(len(a))
+}
+
+// replace computes a block of rows whose residual is the destination, a panel
+// at a time, because sums are parked in what is still to be added.
+func (p *product) replace(b block) {
+	var residual [mBlock * nr]float32
+	dst, stride := b.dst, p.epi.ResidualStride
+	if stride == 0 {
+		stride = p.n
+	}
+	for j := 0; j < p.n; j += nr {
+		cols := min(nr, p.n-j)
+		for i := range b.rows {
+			copy(residual[i*nr:][:cols], p.epi.Residual[(b.row0+i)*stride+j:])
+		}
+		epi := *p.epi
+		epi.Residual, epi.ResidualStride = residual[:], nr
+		if epi.Bias != nil {
+			epi.Bias = epi.Bias[j:]
+		}
+		if epi.Scale != nil {
+			epi.Scale = epi.Scale[j:]
+		}
+		one := *p
+		one.n, one.b, one.epi = cols, p.b[j/nr*p.panel:], &epi
+		part := b
+		part.dst, part.row0, part.width = dst[j:], 0, cols
+		one.rowBlock(part)
+	}
+}
+
+// rowBlock computes a block of rows with its epilogue, over all of k and n.
+func (p *product) rowBlock(b block) {
+	if len(p.runs) == 0 || p.run == 0 {
+		if !p.accumulate {
+			for _, o := range b.outs {
+				clear(b.dst[o:][:p.n])
+			}
+		}
+	} else {
+		fused := p.epi != nil && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU)
+		p.sum(b, fused)
+		if fused {
+			return
+		}
+	}
+	if p.epi != nil {
+		for i, o := range b.outs {
+			p.epi.Row(b.dst[o:][:p.n], b.row0+i, 0, p.n)
+		}
+	}
+}
+
+// sum computes a block of rows over all of k and n.
+func (p *product) sum(b block, fused bool) {
+	var start [1]int
+	b.step, b.bStep, b.accumulate = p.step, p.bStep, p.accumulate
+	if p.run > kBlock { // part of a run at a time
+		parts := (p.run + kBlock - 1) / kBlock
+		size := (p.run + parts - 1) / parts
+		for r, at := range p.runs {
+			bAt := r * p.run * p.bStep
+			if p.bRuns != nil {
+				bAt = p.bRuns[r]
+			}
+			for l := 0; l < p.run; l += size {
+				start[0] = at + l*p.step
+				b.runs, b.run = start[:], min(size, p.run-l)
+				p.panels(b, bAt+l*p.bStep, fused && r == len(p.runs)-1 && l+size >= p.run)
+				b.accumulate = true
+			}
+		}
+		return
+	}
+	group := max(1, kBlock/p.run) // some runs at a time
+	b.run = p.run
+	for r := 0; r < len(p.runs); r += group {
+		last := min(r+group, len(p.runs))
+		b.runs = p.runs[r:last]
+		bAt := r * p.run * p.bStep
+		if p.bRuns != nil {
+			b.bRuns, bAt = p.bRuns[r:last], 0
+		}
+		p.panels(b, bAt, fused && last == len(p.runs))
+		b.accumulate = true
+	}
+}
+
+// panels computes a block of rows over a block of k and all of n; B's part
+// begins bAt into each panel.
+func (p *product) panels(b block, bAt int, epilogue bool) {
+	if epilogue {
+		b.epi = p.epi
+	}
+	dst := b.dst
+	for j := 0; j < p.n; j += nr {
+		b.dst, b.b, b.col0, b.cols = dst[j:], p.b[j/nr*p.panel+bAt:], j, min(nr, p.n-j)
+		if chosen == cpu.AVX2 {
+			b.avx2()
+		} else {
+			b.portable()
+		}
+	}
+}
+
+// split divides m rows into q tiles of six and two smaller ones, which may be
+// empty; none has fewer than four rows if that can be helped, because smaller
+// tiles wait for their own sums.
+func split(m int) (q, r1, r2 int) {
+	q, r1 = m/6, m%6
+	if r1 >= 1 && r1 <= 3 && q > 0 {
+		q--
+		r1 += 6
+		return q, (r1 + 1) / 2, r1 / 2
+	}
+	return q, r1, 0
+}
