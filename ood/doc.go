@@ -14,8 +14,9 @@
 // ([Threshold]). Together they are a [Decision], a small value that travels
 // with the model.
 //
-// What a threshold costs and buys is seen in a [Table], made by [Sweep], and
-// how well a score tells known images from strangers by [Evaluate].
+// What a threshold costs and buys is seen in a [Table], made by [Sweep], what
+// the chosen one does in [Decision.Measure], and how well a score tells known
+// images from strangers in [Evaluate].
 //
 // # Concepts
 //

@@ -66,16 +66,6 @@ func Thresholds() []float64 {
 // thresholds that are NaN or infinite, and temperatures not above 0, are
 // errors.
 func Sweep(logits []float32, labels []int, strangers []float32, temperatures, thresholds []float64) (*Table, error) {
-	k, err := checkRows(logits, labels)
-	if err != nil {
-		return nil, err
-	}
-	if len(strangers)%k != 0 {
-		return nil, fmt.Errorf("ood: sweep: %d logits of strangers are no rows of %d classes", len(strangers), k)
-	}
-	if err := checkFinite(strangers, k); err != nil {
-		return nil, fmt.Errorf("ood: sweep: strangers: %w", err)
-	}
 	if temperatures == nil {
 		temperatures = Temperatures()
 	}
@@ -94,18 +84,32 @@ func Sweep(logits []float32, labels []int, strangers []float32, temperatures, th
 	}
 	temperatures = slices.Compact(slices.Sorted(slices.Values(temperatures)))
 	thresholds = slices.Compact(slices.Sorted(slices.Values(thresholds)))
+	return sweep(logits, labels, strangers, DefaultScore, temperatures, thresholds)
+}
 
+// sweep is Sweep for any score, on grids already checked.
+func sweep(logits []float32, labels []int, strangers []float32, score string, temperatures, thresholds []float64) (*Table, error) {
+	k, err := checkRows(logits, labels)
+	if err != nil {
+		return nil, err
+	}
+	if len(strangers)%k != 0 {
+		return nil, fmt.Errorf("ood: sweep: %d logits of strangers are no rows of %d classes", len(strangers), k)
+	}
+	if err := checkFinite(strangers, k); err != nil {
+		return nil, fmt.Errorf("ood: sweep: strangers: %w", err)
+	}
 	right := make([]bool, len(labels))
 	for i, label := range labels {
 		right[i] = argmax(logits[i*k:(i+1)*k]) == label
 	}
-	table := &Table{Score: DefaultScore, Known: len(labels), Strangers: len(strangers) / k}
+	table := &Table{Score: score, Known: len(labels), Strangers: len(strangers) / k}
 	for _, temperature := range temperatures {
-		known, err := Scores(logits, k, DefaultScore, temperature)
+		known, err := Scores(logits, k, score, temperature)
 		if err != nil {
 			return nil, err
 		}
-		strange, err := Scores(strangers, k, DefaultScore, temperature)
+		strange, err := Scores(strangers, k, score, temperature)
 		if err != nil {
 			return nil, err
 		}
