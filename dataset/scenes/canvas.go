@@ -13,17 +13,26 @@ type canvas struct {
 	pix   []rgb   // [h*w]
 	cover []int32 // [h*(w+1)] signed height, 256 a full row
 	area  []int32 // [h*(w+1)] signed height times twice the distance from the cell's left
-	top   int     // rows [top,low) have been touched since the last fill
+	ends  []ends  // [h] cells touched since the last fill, by row
+	top   int     // rows [top,low) have any
 	low   int
 }
 
+// ends are the first and the last cell of a row.
+type ends struct{ first, last int32 }
+
 func newCanvas(w, h int) *canvas {
-	return &canvas{
+	c := &canvas{
 		w: w, h: h, top: h,
+		ends:  make([]ends, h),
 		pix:   make([]rgb, w*h),
 		cover: make([]int32, h*(w+1)),
 		area:  make([]int32, h*(w+1)),
 	}
+	for y := range c.ends {
+		c.ends[y] = ends{int32(w), -1}
+	}
+	return c
 }
 
 // edge adds one directed edge of a closed contour.
@@ -57,6 +66,8 @@ func (c *canvas) cross(row, xa, xb, dy int) {
 	xa, xb = min(max(xa, 0), c.w<<8), min(max(xb, 0), c.w<<8)
 	base := row * (c.w + 1)
 	first, last := xa>>8, xb>>8
+	e := &c.ends[row]
+	e.first, e.last = min(e.first, int32(first)), max(e.last, int32(last))
 	if first == last {
 		c.cover[base+first] += int32(dy)
 		c.area[base+first] += int32(dy * (xa&255 + xb&255))
@@ -79,26 +90,30 @@ func (c *canvas) cross(row, xa, xb, dy int) {
 // alpha/256, and forgets the edges.
 func (c *canvas) fill(p *paint, alpha int) {
 	for y := c.top; y < c.low; y++ {
+		from, to := int(c.ends[y].first), int(c.ends[y].last)
+		c.ends[y] = ends{int32(c.w), -1}
+		if from > to {
+			continue
+		}
 		base := y * (c.w + 1)
-		cover, area := c.cover[base:base+c.w], c.area[base:base+c.w]
-		area = area[:len(cover)]
-		row := c.pix[y*c.w : y*c.w+c.w]
-		row = row[:len(cover)]
+		c.cover[base+c.w], c.area[base+c.w] = 0, 0 // what lies right of the canvas
+		to = min(to, c.w-1)
 		sum := 0
-		for x, d := range cover {
-			sum += int(d)
-			share := sum<<9 - int(area[x])
-			cover[x], area[x] = 0, 0
-			if share < 0 {
-				share = -share
-			}
-			share = min(share>>9, 256) * alpha >> 8
+		for x := from; x <= to; x++ {
+			sum += int(c.cover[base+x])
+			share := sum<<9 - int(c.area[base+x])
+			c.cover[base+x], c.area[base+x] = 0, 0
+			share = min(abs(share)>>9, 256) * alpha >> 8
 			if share == 0 {
 				continue
 			}
-			row[x] = row[x].mix(p.at(x, y), share)
+			q := &c.pix[y*c.w+x]
+			if p.kind == plain && p.l0 == 0 {
+				*q = q.mix(p.a, share)
+			} else {
+				*q = q.mix(p.at(x, y), share)
+			}
 		}
-		c.cover[base+c.w], c.area[base+c.w] = 0, 0
 	}
 	c.top, c.low = c.h, 0
 }

@@ -8,49 +8,74 @@ import (
 	"github.com/winnow-go/winnow/internal/rng"
 )
 
+const (
+	defaultN    = 10000
+	defaultSize = 32
+	minSize     = 8
+	maxSize     = 256
+)
+
+// Options say which scenes to draw. The zero value is 10,000 scenes of 32x32
+// pixels in the training style.
+type Options struct {
+	// Seed chooses the pictures. Zero is a seed like any other.
+	Seed uint64
+	// N is the number of pictures; 0 means 10,000.
+	N int
+	// Style is how they are drawn.
+	Style Style
+	// Size is the width and the height in pixels, 8 to 256; 0 means 32.
+	Size int
+}
+
+// Set is a sequence of labelled scenes (a dataset.Set). It holds no pictures:
+// each is drawn when it is asked for. It is safe for concurrent use. An index
+// outside [0, Len) panics.
+type Set struct {
+	o       Options
+	origin  uint64 // known or strange
+	kinds   []category
+	classes []string
+	artists sync.Pool // of *artist
+}
+
 // category is a name and how to draw it.
 type category struct {
 	name string
 	draw func(*pen)
 }
 
-func known() []category {
+// Parts of the keys of random numbers: part of what a seed means, never to be
+// renumbered.
+const (
+	known   uint64 = 0
+	strange uint64 = 1
+
+	orderKey uint64 = 0
+	sceneKey uint64 = 1
+)
+
+func categories() []category {
 	return []category{
 		{"airplane", airplane}, {"bird", bird}, {"boat", boat}, {"car", car}, {"cat", cat},
 		{"fish", fish}, {"flower", flower}, {"house", house}, {"mushroom", mushroom}, {"tree", tree},
 	}
 }
 
-func strange() []category {
+func strangers() []category {
 	return []category{
 		{"bicycle", bicycle}, {"butterfly", butterfly}, {"chair", chair}, {"cup", cup},
 		{"key", key}, {"rocket", rocket}, {"snail", snail}, {"umbrella", umbrella},
 	}
 }
 
-// Options say which scenes to draw.
-type Options struct {
-	Seed  uint64
-	N     int   // how many; 0 means 12,000
-	Style Style // the zero value is Training
-	Size  int   // width and height in pixels, 8 to 256; 0 means 32
-}
+// Classes returns the ten categories of New, in the order of their labels. The
+// caller owns the slice.
+func Classes() []string { return names(categories()) }
 
-// Set is a sequence of labelled scenes, each drawn anew whenever it is asked
-// for. It is safe for concurrent use.
-type Set struct {
-	o       Options
-	strange uint64 // 1 for strangers
-	kinds   []category
-	classes []string
-	artists sync.Pool
-}
-
-// Classes returns the ten categories of New, in the order of their labels.
-func Classes() []string { return names(known()) }
-
-// StrangerKinds returns the categories of Strangers. None is among Classes.
-func StrangerKinds() []string { return names(strange()) }
+// StrangerClasses returns the eight categories of Strangers, in the order of
+// their labels. None of them is in Classes. The caller owns the slice.
+func StrangerClasses() []string { return names(strangers()) }
 
 func names(kinds []category) []string {
 	out := make([]string, len(kinds))
@@ -60,59 +85,70 @@ func names(kinds []category) []string {
 	return out
 }
 
-// New returns scenes of the ten categories.
-func New(o Options) (*Set, error) { return newSet(o, known(), 0) }
+// New returns scenes of the ten categories. A negative N, a size outside
+// [8, 256] and a style that does not exist are errors.
+func New(o Options) (*Set, error) { return open(o, categories(), known) }
 
-// Strangers returns scenes of other categories.
-func Strangers(o Options) (*Set, error) { return newSet(o, strange(), 1) }
+// Strangers returns scenes of categories that New never draws, in the same
+// styles, with the same backgrounds and clutter: what a model trained on New
+// should refuse. Their labels count StrangerClasses, not Classes. Errors are
+// those of New.
+func Strangers(o Options) (*Set, error) { return open(o, strangers(), strange) }
 
-func newSet(o Options, kinds []category, strange uint64) (*Set, error) {
+func open(o Options, kinds []category, origin uint64) (*Set, error) {
 	if o.N == 0 {
-		o.N = 12000
+		o.N = defaultN
 	}
 	if o.Size == 0 {
-		o.Size = 32
+		o.Size = defaultSize
 	}
 	switch {
 	case o.N < 0:
-		return nil, fmt.Errorf("scenes: %d images", o.N)
-	case o.Size < 8 || o.Size > 256:
-		return nil, fmt.Errorf("scenes: size %d is not within 8 to 256 pixels", o.Size)
+		return nil, fmt.Errorf("scenes: cannot draw %d pictures", o.N)
+	case o.Size < minSize || o.Size > maxSize:
+		return nil, fmt.Errorf("scenes: a size of %d pixels: want %d to %d", o.Size, minSize, maxSize)
 	case int(o.Style) >= len(manners):
-		return nil, fmt.Errorf("scenes: style %d does not exist", o.Style)
+		return nil, fmt.Errorf("scenes: style %d: want Training or Testing", o.Style)
 	}
-	s := &Set{o: o, strange: strange, kinds: kinds, classes: names(kinds)}
+	s := &Set{o: o, origin: origin, kinds: kinds, classes: names(kinds)}
 	s.artists.New = func() any { return newArtist(o.Size) }
 	return s, nil
 }
 
+// Len is the number of pictures.
 func (s *Set) Len() int { return s.o.N }
 
-func (s *Set) Classes() []string { return append([]string(nil), s.classes...) }
+// Classes are the names of the categories, in the order of their labels. The
+// caller must not change the slice.
+func (s *Set) Classes() []string { return s.classes }
 
-const (
-	orderKey = iota
-	sceneKey
-)
-
-// Label: every run of K images, K the number of categories, holds each once in
-// an order of its own.
+// Label is the category of picture i, an index into Classes. Labels are
+// balanced and shuffled: with K classes, pictures 0 to K-1 show each once in
+// some order, so do K to 2K-1, and so on.
 func (s *Set) Label(i int) int {
+	s.check(i)
 	k := len(s.kinds)
-	r := rng.New(s.o.Seed, rng.Scene, uint64(s.o.Style), s.strange, orderKey, uint64(i/k))
+	r := rng.New(s.o.Seed, rng.Scene, uint64(s.o.Style), s.origin, orderKey, uint64(i/k))
 	return r.Perm(k)[i%k]
 }
 
+// Name is style, category and number: "training/boat/000123".
 func (s *Set) Name(i int) string {
 	return fmt.Sprintf("%s/%s/%06d", s.o.Style, s.classes[s.Label(i)], i)
 }
 
+// Image draws picture i: an *image.RGBA of Size x Size opaque pixels, which is
+// the caller's. There is no error.
 func (s *Set) Image(i int) (image.Image, error) {
-	if i < 0 || i >= s.o.N {
-		return nil, fmt.Errorf("scenes: image %d of %d", i, s.o.N)
-	}
+	draw := s.kinds[s.Label(i)].draw
 	a := s.artists.Get().(*artist)
 	defer s.artists.Put(a)
-	r := rng.New(s.o.Seed, rng.Scene, uint64(s.o.Style), s.strange, sceneKey, uint64(i))
-	return a.scene(r, &manners[s.o.Style], s.kinds[s.Label(i)].draw), nil
+	r := rng.New(s.o.Seed, rng.Scene, uint64(s.o.Style), s.origin, sceneKey, uint64(i))
+	return a.scene(r, &manners[s.o.Style], draw), nil
+}
+
+func (s *Set) check(i int) {
+	if i < 0 || i >= s.o.N {
+		panic(fmt.Sprintf("scenes: picture %d of %d", i, s.o.N))
+	}
 }

@@ -61,33 +61,33 @@ var manners = [...]manner{
 		ground: palette{span{30, 190}, span{110, 245}},
 		things: palette{span{60, 255}, span{60, 255}},
 		inks:   palette{span{30, 160}, span{10, 70}},
-		gap:    90,
+		gap:    110,
 
 		size: span{600, 900}, shift: 700, turn: 18, stretch: 130, tilt: 120,
 
-		outline: span{10, 18}, lined: 35, twice: 0, fill: span{256, 256}, woven: 25,
+		outline: span{10, 18}, lined: 50, twice: 0, fill: span{256, 256}, woven: 20,
 		wobble: span{0, 50},
 
-		clutter: span{1, 5}, front: span{0, 1}, shade: 40,
+		clutter: span{0, 4}, front: span{0, 1}, shade: 40,
 
 		light: span{200, 280}, slope: 70, tints: []rgb{{255, 255, 255}},
-		blur: span{0, 60}, noise: span{4, 22},
+		blur: span{0, 60}, noise: span{3, 18},
 	},
 	Testing: {
-		ground: palette{span{20, 150}, span{60, 200}},
-		things: palette{span{30, 200}, span{50, 230}},
+		ground: palette{span{20, 150}, span{90, 235}},
+		things: palette{span{30, 200}, span{60, 245}},
 		inks:   palette{span{20, 120}, span{0, 50}},
-		gap:    90,
+		gap:    125,
 
-		size: span{520, 880}, shift: 900, turn: 26, stretch: 180, tilt: 200,
+		size: span{580, 900}, shift: 900, turn: 22, stretch: 150, tilt: 160,
 
-		outline: span{10, 20}, lined: 85, twice: 60, fill: span{190, 256}, woven: 45,
+		outline: span{9, 17}, lined: 85, twice: 60, fill: span{215, 256}, woven: 35,
 		wobble: span{20, 70},
 
-		clutter: span{2, 6}, front: span{0, 2}, shade: 60,
+		clutter: span{1, 5}, front: span{0, 1}, shade: 60,
 
-		light: span{170, 250}, slope: 110,
-		tints: []rgb{{255, 215, 170}, {180, 195, 255}, {235, 180, 225}},
-		blur:  span{30, 90}, noise: span{8, 30},
+		light: span{205, 280}, slope: 80,
+		tints: []rgb{{255, 220, 175}, {195, 210, 255}, {245, 200, 235}},
+		blur:  span{20, 80}, noise: span{4, 20},
 	},
 }

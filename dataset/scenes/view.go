@@ -8,7 +8,7 @@ const (
 
 func degrees(d int) int { return d * turn / 360 }
 
-// sincos returns 2^14 times the sine and cosine, within 4: the fifth-degree
+// sincos returns 2^14 times the sine and cosine, within 5: the fifth-degree
 // polynomial that matches value and slope at both ends of the quarter wave.
 func sincos(angle int) (sin, cos int) { return sine(angle), sine(angle + turn/4) }
 
