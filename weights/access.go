@@ -52,12 +52,12 @@ func toFloat32(t *tensor.Dense, dst []float32) error {
 	switch s := data.(type) {
 	case []float32:
 		if len(s) != len(dst) {
-			return malformedShape(t.Shape(), len(dst))
+			return misfit(t.Shape(), len(dst))
 		}
 		copy(dst, s)
 	case []float64:
 		if len(s) != len(dst) {
-			return malformedShape(t.Shape(), len(dst))
+			return misfit(t.Shape(), len(dst))
 		}
 		for i, v := range s {
 			dst[i] = float32(v)
@@ -68,7 +68,7 @@ func toFloat32(t *tensor.Dense, dst []float32) error {
 	return nil
 }
 
-func malformedShape(shape []int, n int) error {
+func misfit(shape []int, n int) error {
 	return fmt.Errorf("shape %v for %d elements", shape, n)
 }
 

@@ -32,13 +32,14 @@ func (m *Map) Set(name string, t *tensor.Dense) {
 // SetFloat32 puts a float32 tensor under a name. data, in row-major order, is
 // kept, not copied; its length must be the product of shape.
 func (m *Map) SetFloat32(name string, data []float32, shape ...int) error {
-	n := 1
+	n, negative := 1, false
 	for _, d := range shape {
 		n *= d
+		negative = negative || d < 0
 	}
 	switch {
-	case n != len(data):
-		return &Error{Tensor: name, Err: malformedShape(shape, len(data))}
+	case negative || n != len(data):
+		return &Error{Tensor: name, Err: misfit(shape, len(data))}
 	case n == 0:
 		return &Error{Tensor: name, Err: unsupported("shape %v has no elements, which *tensor.Dense cannot hold", shape)}
 	}
