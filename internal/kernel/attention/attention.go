@@ -85,8 +85,9 @@ const block = 64
 
 // Forward computes dst [N,T,Heads*Dim] (rows OutStride apart) from q, k and v
 // (rows Stride apart). probs [N,Heads,T,T] receives the probabilities, which
-// the backward pass needs; nil, in inference, leaves them out. dst must not
-// overlap the inputs. Scratch memory comes from a and returns to it.
+// the backward pass needs; nil, in inference, leaves them out. Heads without
+// elements (Dim 0) have no probabilities either. dst must not overlap the
+// inputs. Scratch memory comes from a and returns to it.
 func Forward(p *pool.Pool, a *kernel.Arena, dst, probs, q, k, v []float32, s Shape) {
 	check("Forward", s, dst, probs, q, k, v)
 	if s.empty() {
@@ -201,5 +202,7 @@ func transposed(data []float32, stride int) gemm.Operand[float32] {
 // pack arranges a [k,n] operand in memory from the arena.
 func pack(a *kernel.Arena, b gemm.Operand[float32], k, n int) (*gemm.Packed, []float32) {
 	mem := a.Get(gemm.PackedLen(k, n))
-	return gemm.PackIn(mem, b, k, n), mem
+	p := gemm.PackedIn(mem, k, n)
+	p.SetRows(0, b, k)
+	return p, mem
 }

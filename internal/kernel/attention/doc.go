@@ -21,7 +21,11 @@
 // The work is divided by (n, h). Results do not depend on the number of
 // workers.
 //
-// Accuracy: composed of packages gemm and softmax; against float64, elements
-// of O are within 4·√(T+D)·2⁻²⁴ of the largest |V| of their head, times
-// 1 + the largest |S|.
+// # Accuracy
+//
+// Composed of packages gemm and softmax. Against float64, elements of the
+// probabilities, the result and the gradients are within
+// √(T+D)·2⁻²⁴·(1 + the largest |S|) of the largest element of their tensor:
+// an error in a score becomes a relative error of its probability, and scores
+// are sums of D terms, results of T.
 package attention

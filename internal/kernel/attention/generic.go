@@ -9,6 +9,9 @@ import (
 // ForwardGeneric is the definition of [Forward]. Sums are taken in float64.
 func ForwardGeneric[T kernel.Float](dst, probs, q, k, v []T, s Shape) {
 	check("ForwardGeneric", s, dst, probs, q, k, v)
+	if s.empty() {
+		return
+	}
 	row := make([]float64, s.T)
 	for task := range s.N * s.Heads {
 		in, out := s.at(task)
@@ -59,6 +62,9 @@ func scoresOf[T kernel.Float](s Shape, row []float64, q, k []T) {
 // BackwardGeneric is the definition of [Backward].
 func BackwardGeneric[T kernel.Float](dq, dk, dv, dout, probs, q, k, v []T, s Shape) {
 	check("BackwardGeneric", s, dout, probs, dq, dk, dv, q, k, v)
+	if s.empty() {
+		return
+	}
 	ds := make([]float64, s.T)
 	acc := make([]float64, 2*s.T*s.Dim) // dk, dv of one head
 	for task := range s.N * s.Heads {

@@ -15,6 +15,7 @@
 //
 // NaN wins every maximum it takes part in; otherwise the first of equal taps,
 // in the order of rows, wins (-0 and +0 are equal). Maxima are exact.
-// Averages of n terms are within 1·√n·2⁻²⁴ of the terms' root mean square,
-// plus a rounding of the result.
+// Averages of n terms are within 2·√n·2⁻²⁴ of the terms' root mean square s:
+// the n roundings of partial sums that grow to n·s have the standard deviation
+// n·√n/3·2⁻²⁴·s, the bound is six of those over n.
 package pooling
