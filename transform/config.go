@@ -184,7 +184,11 @@ func (c Config) Apply(dst []float32, img image.Image) error {
 	if err != nil {
 		return err
 	}
-	return c.Normalize(dst, p)
+	n, err := c.Normalizer()
+	if err != nil {
+		return err
+	}
+	return n.Apply(dst, p)
 }
 
 // Prepare is the first half of Apply: the Size x Size picture before it is
@@ -254,31 +258,4 @@ func (p *RGB) paste(src *RGB, x, y int) {
 	for sy := max(0, -y); sy < min(src.H, p.H-y); sy++ {
 		copy(p.Pix[((sy+y)*p.W+x+from)*3:], src.Pix[(sy*src.W+from)*3:(sy*src.W+to)*3])
 	}
-}
-
-// Normalize is the second half of Apply: it writes (pixel/255 - mean) / std of
-// a Size x Size picture, in float32, to dst.
-func (c Config) Normalize(dst []float32, p *RGB) error {
-	c = c.WithDefaults()
-	n := c.Len()
-	if p.W != c.Size || p.H != c.Size || len(p.Pix) < n {
-		return fmt.Errorf("transform: normalise: picture is %dx%d, want %dx%d", p.W, p.H, c.Size, c.Size)
-	}
-	if len(dst) != n {
-		return fmt.Errorf("transform: normalise: destination has %d elements, want %d", len(dst), n)
-	}
-	var table [3][256]float32
-	for ch := range table {
-		for v := range table[ch] {
-			table[ch][v] = (float32(v)/255 - c.Mean[ch]) / c.Std[ch]
-		}
-	}
-	pix := p.Pix[:n]
-	dst = dst[:n]
-	for i := 0; i+2 < n; i += 3 {
-		dst[i] = table[0][pix[i]]
-		dst[i+1] = table[1][pix[i+1]]
-		dst[i+2] = table[2][pix[i+2]]
-	}
-	return nil
 }
