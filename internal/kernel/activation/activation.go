@@ -9,10 +9,10 @@ import (
 
 // functions is one variant of the kernels.
 type functions struct {
-	apply                 func(dst, x []float32, act kernel.Activation)
-	gradient              func(dx, dy, x []float32, act kernel.Activation)
-	reluFromOutput        func(dx, dy, y []float32)
-	exp                   func(dst, x []float32)
+	apply          func(dst, x []float32, act kernel.Activation)
+	gradient       func(dx, dy, x []float32, act kernel.Activation)
+	reluFromOutput func(dx, dy, y []float32)
+	exp            func(dst, x []float32)
 }
 
 var generic = functions{

@@ -1,0 +1,136 @@
+//go:build !purego
+
+package depthwise
+
+import (
+	"sync"
+
+	"github.com/winnow-go/winnow/internal/kernel"
+)
+
+// planeBytes is about what the planes of one chunk of lines may take: they are
+// read once for every row of the kernel and should stay in the second-level
+// cache.
+const planeBytes = 192 << 10
+
+// scratch is memory that calls reuse.
+type scratch struct {
+	floats []float32
+	offs   []int
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// take returns n floats that begin on a cache line, contents undefined.
+func (s *scratch) take(n int) []float32 {
+	if cap(s.floats) < n {
+		s.floats = kernel.Aligned(n)
+	}
+	s.floats = s.floats[:n]
+	return s.floats
+}
+
+// offsets returns n integers, contents undefined.
+func (s *scratch) offsets(n int) []int {
+	if cap(s.offs) < n {
+		s.offs = make([]int, n)
+	}
+	s.offs = s.offs[:n]
+	return s.offs
+}
+
+// group is one or two blocks of 8 neighbouring channels, which are packed
+// together because they share cache lines.
+type group struct {
+	c0     int // first channel
+	blocks int
+	mask   *[lanes]int32 // lanes of the only block, if it is not full
+}
+
+// eachGroup calls f for all groups of c channels.
+func eachGroup(c int, f func(group)) {
+	c0 := 0
+	for ; c0+2*lanes <= c; c0 += 2 * lanes {
+		f(group{c0: c0, blocks: 2})
+	}
+	if c0+lanes <= c {
+		f(group{c0: c0, blocks: 1})
+		c0 += lanes
+	}
+	if c0 < c {
+		var mask [lanes]int32
+		for i := range c - c0 {
+			mask[i] = -1
+		}
+		f(group{c0: c0, blocks: 1, mask: &mask})
+	}
+}
+
+// pack copies the group's channels of n pixels, which are pitch floats apart
+// and begin at src, to planes that are plane floats apart.
+func (g group) pack(dst, src []float32, n, pitch, plane int) {
+	switch {
+	case n == 0:
+	case g.blocks == 2:
+		pack2(&dst[0], &src[g.c0], n, 4*pitch, 4*plane)
+	case g.mask == nil:
+		pack1(&dst[0], &src[g.c0], n, 4*pitch)
+	default:
+		packMasked(&dst[0], &src[g.c0], n, 4*pitch, &g.mask[0])
+	}
+}
+
+// packRows copies the rows [lo,hi) of src, pixels of c channels, to planes of
+// the layout; the margins are left as they are.
+func (g group) packRows(dst, src []float32, l layout, width, c, lo, hi, plane int) {
+	for r := range l.split {
+		first, n := l.run(r)
+		if n == 0 {
+			continue
+		}
+		to, from := l.slot(first)*lanes, (lo*width+first)*c
+		for range hi - lo {
+			g.pack(dst[to:], src[from:], n, l.split*c, plane)
+			to += l.pitch * lanes
+			from += width * c
+		}
+	}
+}
+
+// chunk is a range of output lines of one image and the source rows, counted
+// over all images, that they need.
+type chunk struct {
+	line       int // the first one, counted over all images
+	first, end int // within the image
+	rows       int // first source row
+	n          int // source rows
+}
+
+// eachChunk cuts the output lines [lo,hi) of a tensor with a.out lines to an
+// image into chunks of at most maxRows lines and source rows; one line must not
+// need more.
+func eachChunk(a axis, lo, hi, maxRows int, f func(chunk)) {
+	for line := lo; line < hi; {
+		image, first := line/a.out, line%a.out
+		limit := min(a.out, first+hi-line, first+maxRows)
+		from, to := a.sources(first)
+		end := first + 1
+		for end < limit {
+			_, t := a.sources(end)
+			if t-from > maxRows {
+				break
+			}
+			to = max(to, t)
+			end++
+		}
+		f(chunk{line: line, first: first, end: end, rows: image*a.src + from, n: to - from})
+		line += end - first
+	}
+}
+
+// maxRows is how many rows of pixels a chunk may hold, at least as many as one
+// line needs and at most a whole image.
+func maxRows(a axis, bytesPerRow int) int {
+	need := (a.k-1)*a.dil + 1
+	return min(a.src, max(need, planeBytes/bytesPerRow))
+}
