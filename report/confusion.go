@@ -18,9 +18,10 @@ const MaxClasses = 1000
 // Confusion draws a confusion matrix as PNG: a row for each true class, a
 // column for each predicted one, coloured by the share of the row, blue where
 // the answer is right and orange where it is wrong. Each cell states its count
-// and share as far as there is room: with up to about 16 classes both, up to
-// about 30 the count. Names are left out where their lines would touch (above
-// about 80 classes). The title may be empty.
+// and share as far as there is room: with up to 17 classes both, up to 38 the
+// count. Long names are shortened, and carry the number of their
+// class where that makes them alike. Names are left out where their lines would
+// touch (above about 100 classes). The title may be empty.
 //
 // A matrix without classes, or of more than [MaxClasses], is an error. One
 // without samples is drawn white.
@@ -40,8 +41,16 @@ func Confusion(w io.Writer, title string, c *metrics.Confusion) error {
 	shown := make([]string, k)
 	widest := vg.Length(0)
 	if named {
+		seen := map[string]bool{}
 		for i, name := range names {
 			shown[i] = fit(label, name, 150)
+			seen[shown[i]] = true
+		}
+		for i, name := range names {
+			if len(seen) < k { // what tells the names apart was cut out
+				number := strconv.Itoa(i) + " "
+				shown[i] = number + fit(label, name, 150-label.Width(number))
+			}
 			widest = max(widest, label.Width(shown[i]))
 		}
 	}
@@ -52,8 +61,13 @@ func Confusion(w io.Writer, title string, c *metrics.Confusion) error {
 		upright = upright && label.Width(s) <= side-4
 	}
 	under := size + 4
+	slant := math.Pi / 4
+	if side < 14 { // slanted lines would touch
+		slant = math.Pi / 2
+	}
+	lean := vg.Length(math.Cos(slant))
 	if !upright {
-		under = widest*math.Sqrt2/2 + size
+		under = widest*vg.Length(math.Sin(slant)) + size
 	}
 	if !named {
 		under = 0
@@ -61,7 +75,7 @@ func Confusion(w io.Writer, title string, c *metrics.Confusion) error {
 	left := 10 + axis + widest + gap
 	if !upright {
 		// The first column's name leans out to the left.
-		left = max(left, 10+axis+label.Width(shown[0])*math.Sqrt2/2+gap-side/2)
+		left = max(left, 10+axis+label.Width(shown[0])*lean+gap-side/2)
 	}
 	bottom := 10 + axis + under + gap
 	top := vg.Length(24)
@@ -131,7 +145,7 @@ func Confusion(w io.Writer, title string, c *metrics.Confusion) error {
 			if upright {
 				column.XAlign, column.YAlign = draw.XCenter, draw.YTop
 			} else {
-				column.Rotation = math.Pi / 4
+				column.Rotation = slant
 			}
 			p.FillText(column, vg.Point{X: left + mid, Y: bottom - gap}, s)
 		}
@@ -150,9 +164,9 @@ func (p page) shares(x, y, height vg.Length) {
 	const wide, steps = 14, 100
 	for s := range steps {
 		v := (float64(s) + 0.5) / steps
-		y0, y1 := y+height*vg.Length(s)/steps, y+height*vg.Length(s+1)/steps
-		p.box(rightShade(v), x, y0, x+wide, y1)
-		p.box(wrongShade(v), x+wide+4, y0, x+2*wide+4, y1)
+		y0 := y + height*vg.Length(s)/steps // up to the top, so that no seam shows
+		p.box(rightShade(v), x, y0, x+wide, y+height)
+		p.box(wrongShade(v), x+wide+4, y0, x+2*wide+4, y+height)
 	}
 	mark := letters(9, ink, draw.XLeft, draw.YCenter)
 	marks := []float64{0, 0.25, 0.5, 0.75, 1}
@@ -166,9 +180,9 @@ func (p page) shares(x, y, height vg.Length) {
 		return
 	}
 	for i, s := range []string{"right", "wrong"} {
-		t := letters(9, ink, draw.XLeft, draw.YCenter)
+		t := letters(9, ink, draw.XRight, draw.YCenter)
 		t.Rotation = math.Pi / 2
-		p.FillText(t, vg.Point{X: x + wide/2 + vg.Length(i)*(wide+4), Y: y + height + 5}, s)
+		p.FillText(t, vg.Point{X: x + wide/2 + vg.Length(i)*(wide+4), Y: y - 5}, s)
 	}
 	side := letters(9, grey, draw.XCenter, draw.YTop)
 	side.Rotation = math.Pi / 2

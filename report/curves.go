@@ -163,17 +163,17 @@ func strokes(xy plotter.XYs, e entry) []line {
 	return []line{noise, l}
 }
 
-// smooth is the mean over a window of 2r+1 points, shorter toward both ends so
-// that it stays centred; a window with a point that is not finite has none.
+// smooth is the mean over a window of r points to either side, as far as there
+// are any; a window with a point that is not finite has none.
 func smooth(xy plotter.XYs, r int) plotter.XYs {
 	out := make(plotter.XYs, len(xy))
 	for i := range xy {
-		h := min(r, i, len(xy)-1-i)
+		window := xy[max(i-r, 0):min(i+r+1, len(xy))]
 		sum := 0.0
-		for _, p := range xy[i-h : i+h+1] {
+		for _, p := range window {
 			sum += p.Y
 		}
-		out[i] = plotter.XY{X: xy[i].X, Y: sum / float64(2*h+1)}
+		out[i] = plotter.XY{X: xy[i].X, Y: sum / float64(len(window))}
 	}
 	return out
 }

@@ -14,7 +14,7 @@
 // # Limits
 //
 // The typeface (Liberation Sans) has Latin, Greek and Cyrillic letters; others
-// come out as boxes. Long names are shortened in the middle of the figure's
-// way, not in the data. Importing the package adds about 8 MB to a program,
-// which is why nothing that classifies does.
+// come out as boxes. Names that are too long lose their middle. Importing the
+// package adds about 8 MB to a program, which is why nothing that classifies
+// does.
 package report

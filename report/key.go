@@ -50,7 +50,11 @@ func (p page) key(rows [][]entry, x, y vg.Length) {
 				p.StrokeLine2(draw.LineStyle{Color: e.color, Width: e.width, Dashes: e.dashes}, at, mid, at+keySample, mid)
 			}
 			if e.mark != nil {
-				p.DrawGlyph(draw.GlyphStyle{Color: e.color, Radius: max(2.6, 1.2*e.width), Shape: e.mark}, vg.Point{X: at + keySample/2, Y: mid})
+				radius := max(2.6, 1.2*e.width)
+				if e.hollow {
+					radius = 4.5
+				}
+				p.DrawGlyph(draw.GlyphStyle{Color: e.color, Radius: radius, Shape: e.mark}, vg.Point{X: at + keySample/2, Y: mid})
 			}
 			p.FillText(s, vg.Point{X: at + keySample + 6, Y: mid}, e.text)
 			at += keySample + 6 + s.Width(e.text) + keyGap

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -52,7 +53,7 @@ func (p page) part(x0, y0, x1, y1 vg.Length) draw.Canvas {
 // heading writes the title at the top left; it takes headingHeight points.
 func (p page) heading(title string, margin vg.Length) {
 	s := letters(15, ink, draw.XLeft, draw.YCenter)
-	s.Font.Weight = 2 // bold
+	s.Font.Weight = xfont.WeightBold
 	width := p.Max.X - 2*margin
 	p.FillText(s, vg.Point{X: margin, Y: p.Max.Y - headingHeight/2 - 4}, fit(s, title, width))
 }

@@ -99,7 +99,7 @@ func (p page) reliability(c Calibration, x, y, width, low, tall vg.Length) {
 		p.FillText(mark, vg.Point{X: x - 5, Y: y + low - 4}, percentText(float64(most)/float64(total), 0))
 	}
 	word := letters(11, ink, draw.XCenter, draw.YBottom)
-	p.FillText(word, vg.Point{X: x + width/2, Y: y - 38}, "confidence")
+	p.FillText(word, vg.Point{X: x + width/2, Y: y - 33}, "confidence")
 	word.Rotation = math.Pi / 2
 	p.FillText(word, vg.Point{X: x - 36, Y: base + high/2}, "accuracy")
 	p.FillText(word, vg.Point{X: x - 36, Y: y + low/2}, "answers")
