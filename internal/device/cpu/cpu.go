@@ -1,0 +1,123 @@
+// Package cpu is the backend that computes on the processor, with the kernels
+// of internal/kernel. It splits work among the threads of a pool; where the
+// cuts lie depends on shapes alone, so results do not depend on the number of
+// threads.
+package cpu
+
+import (
+	"github.com/winnow-go/winnow/internal/device"
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// Backend implements device.Backend.
+type Backend struct {
+	pool  *pool.Pool
+	arena kernel.Arena
+}
+
+var _ device.Backend = (*Backend)(nil)
+
+// New returns a backend that uses up to threads threads at a time, all that Go
+// uses if threads <= 0.
+func New(threads int) *Backend { return &Backend{pool: pool.New(threads)} }
+
+// Threads is the limit in force.
+func (b *Backend) Threads() int { return b.pool.Threads() }
+
+// Name is "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Arena is where buffers come from, for tests and measurements.
+func (b *Backend) Arena() *kernel.Arena { return &b.arena }
+
+// buffer is a slice as a device.Buffer.
+type buffer []float32
+
+func (f buffer) Len() int { return len(f) }
+
+// f32 is the slice behind a buffer, nil for nil.
+func f32(b device.Buffer) []float32 {
+	if b == nil {
+		return nil
+	}
+	return b.(buffer)
+}
+
+// Alloc lends n elements.
+func (b *Backend) Alloc(n int) device.Buffer { return buffer(b.arena.Get(n)) }
+
+// Free takes back what Alloc lent.
+func (b *Backend) Free(x device.Buffer) { b.arena.Put(f32(x)) }
+
+// Wrap shares host's memory.
+func (b *Backend) Wrap(host []float32) device.Buffer {
+	if host == nil {
+		return nil
+	}
+	return buffer(host)
+}
+
+// Host shares x's memory.
+func (b *Backend) Host(x device.Buffer) []float32 { return f32(x) }
+
+// Upload copies src to dst.
+func (b *Backend) Upload(dst device.Buffer, src []float32) { copy(f32(dst), src) }
+
+// Copy copies src to dst.
+func (b *Backend) Copy(dst, src device.Buffer) { copy(f32(dst), f32(src)) }
+
+// span is how many elements of an elementwise pass one task takes: 128 KB, to
+// fit the second-level cache and to be worth a thread's while.
+const span = 32 << 10
+
+// each calls fn for pieces of n elements.
+func (b *Backend) each(n int, fn func(lo, hi int)) {
+	b.pool.Split(n, span, func(lo, hi, _ int) { fn(lo, hi) })
+}
+
+// rowsPer is how many rows of c elements make a span.
+func rowsPer(c int) int { return max(span/c, 1) }
+
+// eachRows calls fn for pieces of rows of c elements.
+func (b *Backend) eachRows(rows, c int, fn func(lo, hi int)) {
+	b.pool.Split(rows, rowsPer(c), func(lo, hi, _ int) { fn(lo, hi) })
+}
+
+// part is rows [lo,hi) of a matrix with c columns; nil stays nil.
+func part(x []float32, lo, hi, c int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[lo*c : hi*c]
+}
+
+// reduce runs fn on pieces of rows of c elements, each with width zeroed
+// elements of its own, and adds those up in the order of the pieces into dst,
+// which it overwrites.
+func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, hi int)) {
+	width := len(dst)
+	size := reduceRows(rows, c)
+	pieces := (rows + size - 1) / size
+	clear(dst)
+	if pieces <= 1 {
+		fn(dst, 0, rows)
+		return
+	}
+	sums := b.arena.Get(pieces * width)
+	defer b.arena.Put(sums)
+	b.pool.Run(pieces, func(i, _ int) {
+		sum := sums[i*width : (i+1)*width]
+		clear(sum)
+		fn(sum, i*size, min((i+1)*size, rows))
+	})
+	for i := range pieces {
+		for j, v := range sums[i*width : (i+1)*width] {
+			dst[j] += v
+		}
+	}
+}
+
+// reduceRows is how many rows a piece of a reduction has: a span, or more so
+// that there are at most 64 pieces.
+func reduceRows(rows, c int) int { return max(rowsPer(c), (rows+63)/64, 1) }

@@ -1,0 +1,124 @@
+package cpu
+
+import (
+	"github.com/winnow-go/winnow/internal/device"
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
+	"github.com/winnow-go/winnow/internal/kernel/norm"
+)
+
+// LayerNorm normalises rows.
+func (b *Backend) LayerNorm(dst, x, gamma, beta, mean, rstd device.Buffer, rows, c int, eps float32) {
+	d, in, g, be, m, r := f32(dst), f32(x), f32(gamma), f32(beta), f32(mean), f32(rstd)
+	b.eachRows(rows, c, func(lo, hi int) {
+		norm.LayerNorm(part(d, lo, hi, c), part(in, lo, hi, c), g, be, part(m, lo, hi, 1), part(r, lo, hi, 1), hi-lo, c, eps)
+	})
+}
+
+// LayerNormBackward computes the gradients of LayerNorm.
+func (b *Backend) LayerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd device.Buffer, rows, c int) {
+	d, g, in, ga, m, r := f32(dx), f32(dy), f32(x), f32(gamma), f32(mean), f32(rstd)
+	sums := b.arena.Get(2 * c)
+	defer b.arena.Put(sums)
+	b.reduce(rows, c, sums, func(sum []float32, lo, hi int) {
+		norm.LayerNormBackward(part(d, lo, hi, c), sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), ga,
+			part(m, lo, hi, 1), part(r, lo, hi, 1), hi-lo, c)
+	})
+	if dgamma != nil {
+		copy(f32(dgamma), sums[:c])
+	}
+	if dbeta != nil {
+		copy(f32(dbeta), sums[c:])
+	}
+}
+
+// BatchMoments computes each channel's mean and biased variance.
+func (b *Backend) BatchMoments(mean, variance, x device.Buffer, rows, c int) {
+	size := reduceRows(rows, c)
+	pieces := (rows + size - 1) / size
+	means, m2s, counts := make([]float64, pieces*c), make([]float64, pieces*c), make([]int, pieces)
+	in := f32(x)
+	b.pool.Run(pieces, func(i, _ int) {
+		lo, hi := i*size, min((i+1)*size, rows)
+		counts[i] = hi - lo
+		norm.Moments(means[i*c:(i+1)*c], m2s[i*c:(i+1)*c], part(in, lo, hi, c), hi-lo, c)
+	})
+	norm.Combine(f32(mean), f32(variance), means, m2s, counts, c)
+}
+
+// BatchNormBackward computes the gradients of a normalisation by the batch's
+// own statistics.
+func (b *Backend) BatchNormBackward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma device.Buffer, rows, c int) {
+	d, g, in, m, r, ga := f32(dx), f32(dy), f32(x), f32(mean), f32(rstd), f32(gamma)
+	sums := b.arena.Get(2 * c)
+	defer b.arena.Put(sums)
+	b.reduce(rows, c, sums, func(sum []float32, lo, hi int) {
+		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), m, r, hi-lo, c)
+	})
+	b.eachRows(rows, c, func(lo, hi int) {
+		norm.BatchNormBackward(part(d, lo, hi, c), part(g, lo, hi, c), part(in, lo, hi, c), m, r, ga, sums[:c], sums[c:], hi-lo, c, rows)
+	})
+	copy(f32(dbeta), sums[:c])
+	copy(f32(dgamma), sums[c:])
+}
+
+// Affine scales, shifts, adds and rectifies.
+func (b *Backend) Affine(dst, x, scale, shift, residual device.Buffer, relu bool, rows, c int) {
+	d, in, s, h, r := f32(dst), f32(x), f32(scale), f32(shift), f32(residual)
+	if h == nil {
+		h = make([]float32, c)
+	}
+	b.eachRows(rows, c, func(lo, hi int) {
+		elementwise.AffineChannels(part(d, lo, hi, c), part(in, lo, hi, c), s, h, part(r, lo, hi, c), hi-lo, c, relu)
+	})
+}
+
+// ScaleSamples scales channels and samples and adds the residual.
+func (b *Backend) ScaleSamples(dst, x, gamma device.Buffer, sample []float32, residual device.Buffer, rows, c, samples int) {
+	d, in, ga, r := f32(dst), f32(x), f32(gamma), f32(residual)
+	if ga == nil {
+		ga = make([]float32, c)
+		elementwise.Fill(ga, 1)
+	}
+	zero := make([]float32, c)
+	if sample == nil {
+		b.eachRows(rows, c, func(lo, hi int) {
+			elementwise.AffineChannels(part(d, lo, hi, c), part(in, lo, hi, c), ga, zero, part(r, lo, hi, c), hi-lo, c, false)
+		})
+		return
+	}
+	per := rows / samples
+	b.pool.Run(samples, func(i, _ int) {
+		s := make([]float32, c)
+		elementwise.Scale(s, ga, sample[i])
+		lo, hi := i*per, (i+1)*per
+		elementwise.AffineChannels(part(d, lo, hi, c), part(in, lo, hi, c), s, zero, part(r, lo, hi, c), per, c, false)
+	})
+}
+
+// GammaGradient computes the gradient of a layer scale.
+func (b *Backend) GammaGradient(dgamma, dy, x device.Buffer, sample []float32, rows, c, samples int) {
+	g, in := f32(dy), f32(x)
+	if sample == nil {
+		b.reduce(rows, c, f32(dgamma), func(sum []float32, lo, hi int) {
+			elementwise.ColumnDots(sum, part(g, lo, hi, c), part(in, lo, hi, c), hi-lo, c)
+		})
+		return
+	}
+	per := rows / samples
+	b.reduce(samples, per*c, f32(dgamma), func(sum []float32, lo, hi int) {
+		one := make([]float32, c)
+		for i := lo; i < hi; i++ {
+			clear(one)
+			elementwise.ColumnDots(one, part(g, i*per, (i+1)*per, c), part(in, i*per, (i+1)*per, c), per, c)
+			elementwise.Axpy(sum, sample[i], one)
+		}
+	})
+}
+
+// ColumnSums adds up columns.
+func (b *Backend) ColumnSums(dst, x device.Buffer, rows, c int) {
+	in := f32(x)
+	b.reduce(rows, c, f32(dst), func(sum []float32, lo, hi int) {
+		elementwise.ColumnSums(sum, part(in, lo, hi, c), hi-lo, c)
+	})
+}

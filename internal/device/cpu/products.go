@@ -1,0 +1,99 @@
+package cpu
+
+import (
+	"github.com/winnow-go/winnow/internal/device"
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/conv"
+	"github.com/winnow-go/winnow/internal/kernel/depthwise"
+)
+
+func epilogue(e device.Epilogue) *kernel.Epilogue[float32] {
+	return &kernel.Epilogue[float32]{
+		Bias: f32(e.Bias), Scale: f32(e.Scale), Residual: f32(e.Residual),
+		Act: e.Act, ActLast: e.ActLast,
+	}
+}
+
+// taps are depthwise weights, which need no packing.
+type taps []float32
+
+func (w taps) Bytes() int        { return 4 * len(w) }
+func (w taps) Elem() kernel.Elem { return kernel.F32 }
+
+// PackConv arranges weights for Conv.
+func (b *Backend) PackConv(old device.Weights, w device.Buffer, s kernel.Conv) device.Weights {
+	if s.Depthwise() {
+		return taps(f32(w))
+	}
+	if p, ok := old.(*conv.Weights); ok {
+		p.Repack(f32(w), s)
+		return p
+	}
+	return conv.Pack(f32(w), s)
+}
+
+// Conv convolves.
+func (b *Backend) Conv(dst, x device.Buffer, w device.Weights, s kernel.Conv, e device.Epilogue) {
+	if !s.Depthwise() {
+		conv.Forward(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), s, epilogue(e))
+		return
+	}
+	epi := epilogue(e)
+	b.pool.Split(s.N*s.OutH(), linesPer(s.OutW()*s.C), func(lo, hi, _ int) {
+		depthwise.Forward(f32(dst), f32(x), w.(taps), s, epi, lo, hi)
+	})
+}
+
+// linesPer is how many lines of n elements one task of a depthwise convolution
+// takes: about 8 K elements, some tens of microseconds.
+func linesPer(n int) int { return max(8<<10/n, 1) }
+
+// ConvBackwardInput computes the gradient of the input.
+func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv) {
+	if !s.Depthwise() {
+		conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s)
+		return
+	}
+	b.pool.Split(s.N*s.H, linesPer(s.W*s.C), func(lo, hi, _ int) {
+		depthwise.BackwardInput(f32(dx), f32(dy), f32(w), s, lo, hi)
+	})
+}
+
+// ConvBackwardWeight computes the gradient of the weights.
+func (b *Backend) ConvBackwardWeight(dw, dy, x device.Buffer, s kernel.Conv) {
+	if !s.Depthwise() {
+		conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(dy), f32(x), s)
+		return
+	}
+	b.reduce(s.N*s.OutH(), s.OutW()*s.C, f32(dw), func(sum []float32, lo, hi int) {
+		depthwise.BackwardWeight(sum, f32(dy), f32(x), s, lo, hi)
+	})
+}
+
+// pointwise is a linear layer as a convolution over a single line of pixels.
+func pointwise(rows, out, in int) kernel.Conv {
+	return kernel.Conv{
+		Window: kernel.Window{N: 1, H: 1, W: rows, C: in, KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1},
+		K:      out, Groups: 1,
+	}
+}
+
+// PackLinear arranges weights for Linear.
+func (b *Backend) PackLinear(old device.Weights, w device.Buffer, out, in int) device.Weights {
+	return b.PackConv(old, w, pointwise(1, out, in))
+}
+
+// Linear multiplies rows by weights.
+func (b *Backend) Linear(dst, x device.Buffer, w device.Weights, rows, out, in int, e device.Epilogue) {
+	conv.Forward(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), pointwise(rows, out, in), epilogue(e))
+}
+
+// LinearBackwardInput computes dx = dy W.
+func (b *Backend) LinearBackwardInput(dx, dy, w device.Buffer, rows, out, in int) {
+	conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), pointwise(rows, out, in))
+}
+
+// LinearBackwardWeight computes dw = dyᵀ x.
+func (b *Backend) LinearBackwardWeight(dw, dy, x device.Buffer, rows, out, in int) {
+	conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(dy), f32(x), pointwise(rows, out, in))
+}

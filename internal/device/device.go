@@ -1,0 +1,161 @@
+// Package device is the one interface between package nn and whatever computes:
+// memory, and the operations of nn forward and backward.
+//
+// An operation is described by data (buffers, shapes, an epilogue value), never
+// by a closure over Go slices, so that a backend may run it anywhere. Only
+// backends touch the bytes of a tensor. Backend CPU is in device/cpu; the
+// conformance suite in device/devicetest runs over any backend.
+//
+// Shapes were validated by nn; a backend may panic on wrong ones. Activations
+// are [N,H,W,C] or [R,C]; rows is N*H*W. Unless it says otherwise an operation
+// overwrites its result, and the result may not overlap the inputs.
+package device
+
+import "github.com/winnow-go/winnow/internal/kernel"
+
+// Buffer is a run of float32 values that belongs to a Backend.
+type Buffer interface {
+	// Len is the number of elements.
+	Len() int
+}
+
+// Weights are the weights of a product, prepacked for a backend.
+type Weights interface {
+	// Bytes is the memory they take.
+	Bytes() int
+	// Elem is the type they are packed in.
+	Elem() kernel.Elem
+}
+
+// Epilogue is kernel.Epilogue over buffers; nil buffers leave terms out.
+// Residual has the size of the result and may be the result itself.
+type Epilogue struct {
+	Bias, Scale, Residual Buffer
+	Act                   kernel.Activation
+	ActLast               bool
+}
+
+// Loss describes a softmax cross-entropy over logits [R,K].
+type Loss struct {
+	Rows, Classes int
+	Labels        []int32 // [R], negative ones do not count; or nil with Soft
+	Soft          Buffer  // [R,K] target probabilities
+	Weight        Buffer  // [K] class weights, or nil
+	Smoothing     float64 // 0..1
+	Reduction     Reduction
+}
+
+// Reduction says how the losses of a batch become one.
+type Reduction uint8
+
+// Reductions.
+const (
+	Mean    Reduction = iota // see softmax.CrossEntropy
+	Sum                      // over the batch
+	PerItem                  // one loss per row
+)
+
+// Heads is the geometry of multi-head attention: QKV is [N,T,3*H*D] with the
+// queries of all heads first, then keys, then values; the result is [N,T,H*D].
+type Heads struct {
+	N, T, H, D int
+	Causal     bool
+}
+
+// Backend computes. Its methods may be called from several goroutines at once
+// as long as they do not write the same buffers.
+type Backend interface {
+	Name() string
+
+	// Alloc lends a buffer of n elements with undefined contents; Free takes it back.
+	Alloc(n int) Buffer
+	Free(Buffer)
+	// Wrap returns a buffer with the contents of host. On the CPU it is the
+	// same memory; elsewhere a copy. Buffers of Wrap are not freed.
+	Wrap(host []float32) Buffer
+	// Host returns the contents as a slice: the buffer's own memory on the
+	// CPU, a copy elsewhere.
+	Host(Buffer) []float32
+	Upload(dst Buffer, src []float32)
+	Copy(dst, src Buffer)
+	Fill(dst Buffer, v float32)
+
+	// PackConv prepares weights [K,KH,KW,C/Groups], or [KH,KW,C] if s is
+	// depthwise; it reuses the memory of old, which may be nil.
+	PackConv(old Weights, w Buffer, s kernel.Conv) Weights
+	Conv(dst, x Buffer, w Weights, s kernel.Conv, e Epilogue)
+	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv)
+	ConvBackwardWeight(dw, dy, x Buffer, s kernel.Conv)
+
+	// PackLinear prepares weights [out,in].
+	PackLinear(old Weights, w Buffer, out, in int) Weights
+	Linear(dst, x Buffer, w Weights, rows, out, in int, e Epilogue)
+	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int)
+	LinearBackwardWeight(dw, dy, x Buffer, rows, out, in int)
+
+	// LayerNorm normalises each row over its c elements; gamma and beta may
+	// be nil. mean and rstd [rows] receive statistics for the backward pass
+	// unless nil. The backward pass overwrites dgamma and dbeta.
+	LayerNorm(dst, x, gamma, beta, mean, rstd Buffer, rows, c int, eps float32)
+	LayerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd Buffer, rows, c int)
+
+	// BatchMoments computes each channel's mean and biased variance.
+	BatchMoments(mean, variance, x Buffer, rows, c int)
+	// BatchNormBackward overwrites dx, dgamma and dbeta. dx may be dy.
+	BatchNormBackward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma Buffer, rows, c int)
+
+	// Affine computes dst = relu?(x*scale[c] + shift[c] + residual); shift
+	// and residual may be nil; dst may be x or residual.
+	Affine(dst, x, scale, shift, residual Buffer, relu bool, rows, c int)
+	// ScaleSamples computes dst = residual + x * gamma[c] * sample[n] with
+	// rows/samples rows to a sample; any of gamma, sample (host values) and
+	// residual may be nil; dst may be x or residual.
+	ScaleSamples(dst, x, gamma Buffer, sample []float32, residual Buffer, rows, c, samples int)
+	// GammaGradient overwrites dgamma[c] = sum over rows of dy*x*sample[n].
+	GammaGradient(dgamma, dy, x Buffer, sample []float32, rows, c, samples int)
+	// ColumnSums overwrites dst[c] = sum over rows of x.
+	ColumnSums(dst, x Buffer, rows, c int)
+
+	// Activate may work in place.
+	Activate(dst, x Buffer, act kernel.Activation)
+	// ActivateBackward takes the activation's input x; dx may be dy.
+	ActivateBackward(dx, dy, x Buffer, act kernel.Activation)
+	// ReLUBackward takes the output y; dx may be dy.
+	ReLUBackward(dx, dy, y Buffer)
+
+	// Add may work in place.
+	Add(dst, a, b Buffer)
+	// Mul may work in place.
+	Mul(dst, a, b Buffer)
+	// MulScalar may work in place.
+	MulScalar(dst, x Buffer, k float32)
+
+	// MaxPool writes the winning positions to index, which has an element
+	// per output, unless it is nil. Padding never wins.
+	MaxPool(dst Buffer, index []int32, x Buffer, g kernel.Window)
+	MaxPoolBackward(dx, dy Buffer, index []int32, g kernel.Window)
+	AvgPool(dst, x Buffer, g kernel.Window, countPad bool)
+	AvgPoolBackward(dx, dy Buffer, g kernel.Window, countPad bool)
+	GlobalPool(dst, x Buffer, n, hw, c int)
+	GlobalPoolBackward(dx, dy Buffer, n, hw, c int)
+
+	// Subsample takes the pixels of a 1x1 window with a stride and puts them
+	// at channel before of k channels, the others zero.
+	Subsample(dst, x Buffer, g kernel.Window, before, k int)
+	SubsampleBackward(dx, dy Buffer, g kernel.Window, before, k int)
+
+	Softmax(dst, x Buffer, rows, c int)
+	SoftmaxBackward(dx, dy, y Buffer, rows, c int)
+	// Normalize divides each row by its Euclidean norm, or by eps if that is
+	// larger; norms [rows] receives the divisors unless nil.
+	Normalize(dst, x, norms Buffer, rows, c int, eps float32)
+	NormalizeBackward(dx, dy, y, norms Buffer, rows, c int, eps float32)
+
+	// CrossEntropy writes the loss (one value, or one a row) to loss, and to
+	// dx, unless nil, the gradient of the sum of loss by the logits x.
+	CrossEntropy(loss, dx, x Buffer, l Loss)
+
+	// Attention computes softmax(QKᵀ/√D)V; probs [N,H,T,T] is written unless nil.
+	Attention(dst, probs, qkv Buffer, h Heads)
+	AttentionBackward(dqkv, dy, qkv, probs Buffer, h Heads)
+}

@@ -1,0 +1,52 @@
+package nn
+
+import (
+	"sync"
+
+	"github.com/winnow-go/winnow/internal/device"
+)
+
+// packed is what inference needs of a layer: weights in the device's form and
+// the bias that belongs to them.
+type packed struct {
+	weights device.Weights
+	bias    device.Buffer
+}
+
+// prepared holds the packed layers of a model; many tapes share one. Each
+// layer is packed once, when it is first used.
+type prepared struct {
+	mu     sync.Mutex
+	layers map[any]*entry
+}
+
+type entry struct {
+	once sync.Once
+	packed
+}
+
+func (t *Tape) prepare(layer any, pack func() packed) packed {
+	if t.prep == nil {
+		t.prep = &prepared{}
+	}
+	p := t.prep
+	p.mu.Lock()
+	if p.layers == nil {
+		p.layers = map[any]*entry{}
+	}
+	e := p.layers[layer]
+	if e == nil {
+		e = &entry{}
+		p.layers[layer] = e
+	}
+	p.mu.Unlock()
+	e.once.Do(func() { e.packed = pack() })
+	return e.packed
+}
+
+func (t *Tape) keepPack(layer any, w device.Weights) {
+	if t.packs == nil {
+		t.packs = map[any]device.Weights{}
+	}
+	t.packs[layer] = w
+}
