@@ -2,13 +2,14 @@ package conv
 
 import (
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
 	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // Weights are a convolution's filters, arranged for [Forward]. Any number of
 // goroutines may use them at once.
 type Weights struct {
-	w []float32
+	groups []*gemm.Packed // [KH*KW*C/Groups, K/Groups] each
 }
 
 // Pack arranges w [K,KH,KW,C/Groups] for convolutions with s's K, KH, KW, C
@@ -24,32 +25,51 @@ func Pack(w []float32, s kernel.Conv) *Weights {
 // suffices. Nobody may be using it.
 func (p *Weights) Repack(w []float32, s kernel.Conv) {
 	check(s, -1, -1, len(w))
-	p.w = append(p.w[:0], w...)
+	for len(p.groups) < s.Groups {
+		p.groups = append(p.groups, new(gemm.Packed))
+	}
+	p.groups = p.groups[:s.Groups]
+	kg, inner := s.K/s.Groups, s.Inner()
+	for g, to := range p.groups {
+		to.Repack(gemm.Operand[float32]{Data: w[g*kg*inner:], RowStride: 1, ColStride: inner}, inner, kg)
+	}
 }
 
 // Elem is the type of the elements.
 func (p *Weights) Elem() kernel.Elem { return kernel.F32 }
 
 // Bytes is the memory that the arranged weights occupy.
-func (p *Weights) Bytes() int { return len(p.w) * p.Elem().Size() }
+func (p *Weights) Bytes() int {
+	n := 0
+	for _, g := range p.groups {
+		n += g.Bytes()
+	}
+	return n
+}
 
 // Forward computes dst [N,OH,OW,K] from x [N,H,W,C]: what [ForwardGeneric]
 // computes, within the bound of the package comment. The epilogue's rows are
 // the N*OH*OW pixels of dst; its residual may be dst itself. Scratch memory
 // comes from a and returns to it. dst and x must not overlap.
 func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kernel.Conv, epi *kernel.Epilogue[float32]) {
-	ForwardGeneric(dst, x, w.w, s, epi)
-}
-
-// BackwardInput overwrites dx [N,H,W,C] with the gradient of the input, given
-// dy [N,OH,OW,K] and the plain weights w [K,KH,KW,C/Groups]. Pixels that no
-// window meets receive 0.
-func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv) {
-	BackwardInputGeneric(dx, dy, w, s)
-}
-
-// BackwardWeight overwrites dw [K,KH,KW,C/Groups] with the gradient of the
-// weights, given dy [N,OH,OW,K] and x [N,H,W,C].
-func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel.Conv) {
-	BackwardWeightGeneric(dw, dy, x, s)
+	check(s, len(x), len(dst), -1)
+	if len(w.groups) != s.Groups || w.groups[0].K() != s.Inner() || w.groups[0].N() != s.K/s.Groups {
+		panic("conv: weights of another convolution")
+	}
+	oh, ow := s.OutH(), s.OutW()
+	if s.Pointwise() {
+		rows := s.N * oh * ow
+		p.Split(rows, share(p, rows, maxRows), func(lo, hi, _ int) {
+			gemm.Mul(dst[lo*s.K:], s.K, hi-lo, gemm.Operand[float32]{Data: x[lo*s.C:], RowStride: s.C, ColStride: 1}, w.groups[0], false, epi, lo)
+		})
+		return
+	}
+	c := correlation{
+		n: s.N, src: x, c: s.C,
+		h:   axis{out: oh, first: -s.PadH, stride: s.StrideH, taps: s.KH, dil: s.DilH, in: s.H},
+		w:   axis{out: ow, first: -s.PadW, stride: s.StrideW, taps: s.KW, dil: s.DilW, in: s.W},
+		dst: dst, k: s.K, outImage: oh * ow * s.K, outLine: ow * s.K, outPixel: s.K,
+		weights: w.groups, epi: epi,
+	}
+	c.run(p, a)
 }

@@ -35,17 +35,21 @@ type Gather struct {
 	Step int   // from one element of a run to the next
 }
 
-// MulGather is [Mul] with a gathered A of len(a.Rows) rows and with row i of
-// the result at dst[outs[i]]. The rows of the result must not overlap.
-func MulGather(dst []float32, outs []int, a Gather, b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int) {
+// MulGather is [Mul] with a gathered A of len(a.Rows) rows. Row i of the result
+// begins at dst[outs[i]], or at dst[i*ldc] if outs is nil; the rows must not
+// overlap.
+func MulGather(dst []float32, ldc int, outs []int, a Gather, b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int) {
 	if len(a.Runs)*a.Run != b.k {
 		panic("gemm: the runs of A do not add up to the rows of B")
 	}
 	p := product{
-		dst: dst, outs: outs,
+		dst: dst, outs: outs, ldc: ldc,
 		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
 		b: b.data, panel: b.k * nr, bStep: nr,
 		m: len(a.Rows), n: b.n, accumulate: accumulate, epi: epi, row0: row0,
+	}
+	if outs == nil {
+		checkDst(len(dst), ldc, p.m, p.n)
 	}
 	p.check()
 	p.mul()

@@ -278,12 +278,15 @@ func TestGatheredProductsMatchPlainOnes(t *testing.T) {
 			want := make([]float32, s.m*s.n)
 			Mul(want, s.n, s.m, plain, Pack(b, k, s.n), false, epi, 0)
 			far := make([]float32, s.m*(s.n+3))
-			MulGather(far, outs, g, Pack(b, k, s.n), false, epi, 0)
+			MulGather(far, 0, outs, g, Pack(b, k, s.n), false, epi, 0)
 			got := make([]float32, s.m*s.n)
 			for i, o := range outs {
 				copy(got[i*s.n:][:s.n], far[o:])
 			}
 			kerneltest.Equal(t, "gather "+what, got, want)
+
+			MulGather(far, s.n, nil, g, Pack(b, k, s.n), false, epi, 0)
+			kerneltest.Equal(t, "gather, rows in order, "+what, far[:s.m*s.n], want)
 
 			lines := Lines{Data: kerneltest.Guarded(t, k*s.n+Slack(s.n)), Step: s.n, N: s.n}
 			for i, at := range r.Perm(s.runs) { // the runs of B in some order
@@ -348,10 +351,10 @@ func TestWrongLengthsPanic(t *testing.T) {
 		},
 		"pack": func() { Pack(a, 3, 3) },
 		"row": func() {
-			MulGather(make([]float32, 4), []int{0}, Gather{a.Data, []int{4}, []int{0}, 3, 1}, b, false, nil, 0)
+			MulGather(make([]float32, 4), 0, []int{0}, Gather{a.Data, []int{4}, []int{0}, 3, 1}, b, false, nil, 0)
 		},
 		"out": func() {
-			MulGather(make([]float32, 4), []int{1}, Gather{a.Data, []int{0}, []int{0}, 3, 1}, b, false, nil, 0)
+			MulGather(make([]float32, 4), 0, []int{1}, Gather{a.Data, []int{0}, []int{0}, 3, 1}, b, false, nil, 0)
 		},
 		"slack": func() {
 			MulLines(make([]float32, 4), 4, Gather{a.Data, []int{0}, []int{0}, 3, 1}, Lines{make([]float32, 12), []int{0}, 4, 4}, false)

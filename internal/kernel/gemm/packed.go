@@ -23,12 +23,12 @@ func Pack(b Operand[float32], k, n int) *Packed {
 // Repack arranges b, a k x n matrix, in p's memory where that suffices, and
 // in new memory otherwise. Nobody may be using p.
 func (p *Packed) Repack(b Operand[float32], k, n int) {
-	b.check("B", k, n)
 	size := PackedLen(k, n)
 	if cap(p.data) < size {
 		p.data = kernel.Aligned(size)
 	}
-	p.repackInto(p.data[:size], b, k, n)
+	p.k, p.n, p.data = k, n, p.data[:size]
+	p.SetRows(0, b, k)
 }
 
 // PackedLen is the number of elements that a packed k x n matrix takes up.
@@ -37,23 +37,34 @@ func PackedLen(k, n int) int { return (n + nr - 1) / nr * nr * k }
 // PackIn arranges b, a k x n matrix, in memory of [PackedLen](k, n) elements
 // that the caller lends for as long as the result is used.
 func PackIn(memory []float32, b Operand[float32], k, n int) *Packed {
-	b.check("B", k, n)
-	p := new(Packed)
-	p.repackInto(memory[:PackedLen(k, n)], b, k, n)
+	p := PackedIn(memory, k, n)
+	p.SetRows(0, b, k)
 	return p
 }
 
-func (p *Packed) repackInto(data []float32, b Operand[float32], k, n int) {
-	p.k, p.n, p.data = k, n, data
-	if k == 0 {
+// PackedIn is a k x n matrix in memory of [PackedLen](k, n) elements that the
+// caller lends for as long as the matrix is used. Its elements are undefined
+// until [Packed.SetRows] has been given every row.
+func PackedIn(memory []float32, k, n int) *Packed {
+	return &Packed{k: k, n: n, data: memory[:PackedLen(k, n)]}
+}
+
+// SetRows arranges b, a rows x N matrix, as the rows from l0 on. Goroutines
+// may set different rows at the same time. b is not kept.
+func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
+	b.check("B", rows, p.n)
+	if l0 < 0 || l0+rows > p.k {
+		panic("gemm: rows outside the packed matrix")
+	}
+	if rows == 0 {
 		return
 	}
-	for j := 0; j < n; j += nr {
-		cols := min(nr, n-j)
-		panel := data[j*k:][:nr*k]
+	for j := 0; j < p.n; j += nr {
+		cols := min(nr, p.n-j)
+		panel := p.data[j*p.k:][l0*nr:][:nr*rows]
 		if b.ColStride == 1 && cols == nr {
-			for l := range k {
-				copy(panel[l*nr:][:nr], b.Data[l*b.RowStride+j:])
+			for l := range rows {
+				copy(panel[l*nr:][:nr], b.Data[l*b.RowStride+j:][:nr])
 			}
 			continue
 		}
@@ -61,12 +72,12 @@ func (p *Packed) repackInto(data []float32, b Operand[float32], k, n int) {
 			clear(panel)
 		}
 		// A few rows at a time, so that both sides stay in the nearest cache.
-		const rows = 64
-		for l0 := 0; l0 < k; l0 += rows {
-			l1 := min(l0+rows, k)
+		const few = 64
+		for first := 0; first < rows; first += few {
+			last := min(first+few, rows)
 			for c := range cols {
-				at := l0*b.RowStride + (j+c)*b.ColStride
-				for l := l0; l < l1; l++ {
+				at := first*b.RowStride + (j+c)*b.ColStride
+				for l := first; l < last; l++ {
 					panel[l*nr+c] = b.Data[at]
 					at += b.RowStride
 				}

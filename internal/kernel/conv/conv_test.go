@@ -1,0 +1,307 @@
+package conv
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// shape is a convolution in short: square images and windows.
+func shape(n, size, c, k, window, stride, pad, dil, groups int) kernel.Conv {
+	return kernel.Conv{
+		Window: kernel.Window{N: n, H: size, W: size, C: c, KH: window, KW: window, StrideH: stride, StrideW: stride,
+			PadH: pad, PadW: pad, DilH: dil, DilW: dil},
+		K: k, Groups: groups,
+	}
+}
+
+func name(s kernel.Conv) string {
+	return fmt.Sprintf("shape=%dx%dx%dx%d/k=%d,window=%dx%d,stride=%dx%d,pad=%dx%d,dil=%dx%d,groups=%d",
+		s.N, s.H, s.W, s.C, s.K, s.KH, s.KW, s.StrideH, s.StrideW, s.PadH, s.PadW, s.DilH, s.DilW, s.Groups)
+}
+
+// shapes are small forms of what networks use, and everything odd.
+func shapes() []kernel.Conv {
+	all := []kernel.Conv{
+		shape(2, 5, 3, 4, 1, 1, 0, 1, 1),   // pointwise
+		shape(2, 7, 8, 20, 1, 2, 0, 1, 1),  // shortcut of a ResNet
+		shape(2, 6, 16, 16, 3, 1, 1, 1, 1), // basic block
+		shape(3, 7, 16, 33, 3, 2, 1, 1, 1), // with a stride
+		shape(1, 23, 3, 19, 7, 2, 3, 1, 1), // stem of a ResNet
+		shape(2, 12, 3, 8, 4, 4, 0, 1, 1),  // patches
+		shape(2, 11, 5, 7, 2, 2, 0, 1, 1),  // a line left over
+		shape(2, 9, 4, 6, 3, 1, 2, 2, 1),   // dilated
+		shape(2, 9, 4, 6, 3, 2, 2, 2, 1),   // dilated by the stride
+		shape(2, 13, 4, 6, 3, 3, 1, 2, 1),  // dilated, stride without a common factor
+		shape(2, 6, 12, 8, 3, 1, 1, 1, 4),  // grouped
+		shape(2, 7, 6, 6, 3, 2, 1, 1, 6),   // depthwise
+		shape(2, 5, 4, 12, 3, 1, 1, 1, 4),  // three filters a channel
+		shape(1, 4, 2, 3, 3, 1, 3, 1, 1),   // more padding than window
+		shape(2, 5, 2, 3, 1, 3, 0, 1, 1),   // pixels nobody meets
+		shape(2, 3, 2, 3, 1, 2, 1, 1, 1),   // windows that see only padding
+		shape(1, 1, 40, 17, 3, 1, 1, 1, 1), // one pixel
+		shape(3, 40, 2, 3, 3, 1, 1, 1, 1),  // several tasks an image
+		shape(40, 4, 3, 5, 3, 1, 1, 1, 1),  // several images a task
+		shape(0, 4, 3, 5, 3, 1, 1, 1, 1),   // nothing
+		shape(1, 5, 300, 5, 2, 1, 1, 1, 1), // runs longer than a block
+		shape(1, 4, 6, 100, 3, 1, 1, 1, 1), // two blocks of output channels
+	}
+	odd := shape(2, 0, 6, 10, 0, 0, 0, 0, 2)
+	odd.H, odd.W, odd.KH, odd.KW, odd.StrideH, odd.StrideW, odd.PadH, odd.PadW, odd.DilH, odd.DilW = 9, 14, 2, 5, 1, 3, 1, 0, 3, 1
+	lines := shape(2, 0, 7, 5, 0, 1, 0, 1, 1)
+	lines.H, lines.W, lines.KH, lines.KW, lines.PadW = 3, 17, 1, 5, 2
+	return append(all, odd, lines)
+}
+
+// data is a convolution's operands in guarded memory.
+type data struct{ x, y, w []float32 }
+
+func fill(t *testing.T, s kernel.Conv, seed uint64) data {
+	d := data{
+		x: kerneltest.Guarded(t, s.N*s.H*s.W*s.C),
+		y: kerneltest.Guarded(t, s.N*s.OutH()*s.OutW()*s.K),
+		w: kerneltest.Guarded(t, s.K*s.Inner()),
+	}
+	kerneltest.Normal(d.x, seed, 0, 1)
+	kerneltest.Normal(d.y, seed+1, 0, 1)
+	kerneltest.Normal(d.w, seed+2, 0, 1)
+	return d
+}
+
+func abs(x []float64) []float64 {
+	y := slices.Clone(x)
+	for i, v := range y {
+		y[i] = math.Abs(v)
+	}
+	return y
+}
+
+func TestFormsMatchTheirDefinitions(t *testing.T) {
+	worst := 0.0
+	p := pool.New(3)
+	for i, s := range shapes() {
+		t.Run(name(s), func(t *testing.T) {
+			if err := s.Check(); err != nil {
+				t.Fatal(err)
+			}
+			var a kernel.Arena
+			d := fill(t, s, uint64(10*i))
+			x, y, w := kerneltest.Widen(d.x), kerneltest.Widen(d.y), kerneltest.Widen(d.w)
+			taps := s.KH * s.KW
+
+			want, scale := make([]float64, len(y)), make([]float64, len(y))
+			ForwardGeneric(want, x, w, s, nil)
+			ForwardGeneric(scale, abs(x), abs(w), s, nil)
+			got := kerneltest.Guarded(t, len(y))
+			kerneltest.Normal(got, 77, 0, 1)
+			Forward(p, &a, got, d.x, Pack(d.w, s), s, nil)
+			worst = max(worst, kerneltest.Sum{N: s.Inner(), K: 4, Scales: scale}.Check(t, "Forward", got, want))
+
+			want, scale = make([]float64, len(x)), make([]float64, len(x))
+			BackwardInputGeneric(want, y, w, s)
+			BackwardInputGeneric(scale, abs(y), abs(w), s)
+			got = kerneltest.Guarded(t, len(x))
+			kerneltest.Normal(got, 78, 0, 1)
+			BackwardInput(p, &a, got, d.y, d.w, s)
+			worst = max(worst, kerneltest.Sum{N: taps * s.K / s.Groups, K: 4, Scales: scale}.Check(t, "BackwardInput", got, want))
+
+			want, scale = make([]float64, len(w)), make([]float64, len(w))
+			BackwardWeightGeneric(want, y, x, s)
+			BackwardWeightGeneric(scale, abs(y), abs(x), s)
+			got = kerneltest.Guarded(t, len(w))
+			kerneltest.Normal(got, 79, 0, 1)
+			BackwardWeight(p, &a, got, d.y, d.x, s)
+			worst = max(worst, kerneltest.Sum{N: s.N * s.OutH() * s.OutW(), K: 4, Scales: scale}.Check(t, "BackwardWeight", got, want))
+
+			if a.Lent() != 0 {
+				t.Errorf("%d elements of scratch were not returned", a.Lent())
+			}
+		})
+	}
+	t.Logf("largest error: %.2f of the bound", worst)
+	if worst < 0.1 && !t.Failed() {
+		t.Error("the bound is more than ten times too generous")
+	}
+}
+
+func TestEpilogueIsAppliedToEachPixel(t *testing.T) {
+	for i, s := range shapes() {
+		if s.Inner()*s.K*s.N > 1<<16 {
+			continue
+		}
+		t.Run(name(s), func(t *testing.T) {
+			d := fill(t, s, uint64(i))
+			var a kernel.Arena
+			plain := make([]float32, len(d.y))
+			Forward(nil, &a, plain, d.x, Pack(d.w, s), s, nil)
+			for _, act := range []kernel.Activation{kernel.Identity, kernel.ReLU, kernel.GELU} {
+				e := &kernel.Epilogue[float32]{Bias: make([]float32, s.K), Scale: make([]float32, s.K), Act: act, ActLast: i%2 == 0}
+				kerneltest.Normal(e.Bias, 1, 0, 1)
+				kerneltest.Normal(e.Scale, 2, 1, 1)
+				e.Residual = slices.Clone(d.y)
+				want := slices.Clone(plain)
+				for r := range len(want) / s.K {
+					e.Row(want[r*s.K:][:s.K], r, 0, s.K)
+				}
+				got := make([]float32, len(want))
+				Forward(nil, &a, got, d.x, Pack(d.w, s), s, e)
+				kerneltest.Equal(t, act.String(), got, want)
+				e.Residual = got
+				copy(got, d.y)
+				Forward(pool.New(2), &a, got, d.x, Pack(d.w, s), s, e)
+				kerneltest.Equal(t, act.String()+" in place", got, want)
+			}
+		})
+	}
+}
+
+func TestThreadsDoNotChangeResults(t *testing.T) {
+	for i, s := range append(shapes(), shape(20, 14, 24, 20, 3, 1, 1, 1, 1), shape(9, 15, 16, 40, 3, 2, 1, 1, 1)) {
+		t.Run(name(s), func(t *testing.T) {
+			d := fill(t, s, uint64(i))
+			var a kernel.Arena
+			var first [3][]float32
+			for _, threads := range []int{1, 2, 5, 16} {
+				p := pool.New(threads)
+				y, dx, dw := make([]float32, len(d.y)), make([]float32, len(d.x)), make([]float32, len(d.w))
+				Forward(p, &a, y, d.x, Pack(d.w, s), s, nil)
+				BackwardInput(p, &a, dx, d.y, d.w, s)
+				BackwardWeight(p, &a, dw, d.y, d.x, s)
+				if threads == 1 {
+					first = [3][]float32{y, dx, dw}
+				}
+				what := fmt.Sprintf(" with %d threads", threads)
+				kerneltest.Equal(t, "Forward"+what, y, first[0])
+				kerneltest.Equal(t, "BackwardInput"+what, dx, first[1])
+				kerneltest.Equal(t, "BackwardWeight"+what, dw, first[2])
+			}
+		})
+	}
+}
+
+func TestPixelDoesNotDependOnItsBatch(t *testing.T) {
+	s := shape(5, 9, 6, 11, 3, 2, 1, 1, 1)
+	d := fill(t, s, 3)
+	var a kernel.Arena
+	y, dx := make([]float32, len(d.y)), make([]float32, len(d.x))
+	Forward(nil, &a, y, d.x, Pack(d.w, s), s, nil)
+	BackwardInput(nil, &a, dx, d.y, d.w, s)
+	one := s
+	one.N = 1
+	nx, ny := len(d.x)/s.N, len(d.y)/s.N
+	for i := range s.N {
+		y1, dx1 := make([]float32, ny), make([]float32, nx)
+		Forward(nil, &a, y1, d.x[i*nx:][:nx], Pack(d.w, s), one, nil)
+		BackwardInput(nil, &a, dx1, d.y[i*ny:][:ny], d.w, one)
+		kerneltest.Equal(t, "Forward", y[i*ny:][:ny], y1)
+		kerneltest.Equal(t, "BackwardInput", dx[i*nx:][:nx], dx1)
+	}
+}
+
+func TestDefinitionsHaveTheRightGradients(t *testing.T) {
+	for i, s := range shapes() {
+		if s.N*s.OutH()*s.OutW()*s.K*s.Inner() > 40_000 {
+			continue
+		}
+		t.Run(name(s), func(t *testing.T) {
+			x, w := make([]float64, s.N*s.H*s.W*s.C), make([]float64, s.K*s.Inner())
+			kerneltest.Normal(x, uint64(i), 0, 1)
+			kerneltest.Normal(w, uint64(i)+50, 0, 1)
+			y := make([]float64, s.N*s.OutH()*s.OutW()*s.K)
+			dy, loss := kerneltest.Weighted(len(y), uint64(i))
+			dx, dw := make([]float64, len(x)), make([]float64, len(w))
+			BackwardInputGeneric(dx, dy, w, s)
+			BackwardWeightGeneric(dw, dy, x, s)
+			kerneltest.Gradient(t, func(x []float64) float64 { ForwardGeneric(y, x, w, s, nil); return loss(y) }, x, dx)
+			kerneltest.Gradient(t, func(w []float64) float64 { ForwardGeneric(y, x, w, s, nil); return loss(y) }, w, dw)
+		})
+	}
+}
+
+func TestNonFinitePixelsReachTheirWindowsOnly(t *testing.T) {
+	for i, s := range shapes() {
+		if s.N == 0 {
+			continue
+		}
+		t.Run(name(s), func(t *testing.T) {
+			d := fill(t, s, uint64(i))
+			var a kernel.Arena
+			r := kerneltest.Rand(uint64(i))
+			d.x[r.IntN(len(d.x))] = float32(math.NaN())
+			d.x[r.IntN(len(d.x))] = float32(math.Inf(1))
+			d.y[r.IntN(len(d.y))] = float32(math.NaN())
+			d.y[r.IntN(len(d.y))] = float32(math.Inf(-1))
+			want, got := make([]float32, len(d.y)), make([]float32, len(d.y))
+			ForwardGeneric(want, d.x, d.w, s, nil)
+			Forward(nil, &a, got, d.x, Pack(d.w, s), s, nil)
+			sameKinds(t, "Forward", got, want)
+			want, got = make([]float32, len(d.x)), make([]float32, len(d.x))
+			BackwardInputGeneric(want, d.y, d.w, s)
+			BackwardInput(nil, &a, got, d.y, d.w, s)
+			sameKinds(t, "BackwardInput", got, want)
+			want, got = make([]float32, len(d.w)), make([]float32, len(d.w))
+			BackwardWeightGeneric(want, d.y, d.x, s)
+			BackwardWeight(nil, &a, got, d.y, d.x, s)
+			sameKinds(t, "BackwardWeight", got, want)
+		})
+	}
+}
+
+func sameKinds(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i, g := range got {
+		w := want[i]
+		if (g != g) != (w != w) || math.IsInf(float64(g), 1) != math.IsInf(float64(w), 1) || math.IsInf(float64(g), -1) != math.IsInf(float64(w), -1) {
+			t.Fatalf("%s: element %d is %v, want %v", what, i, g, w)
+		}
+	}
+}
+
+func TestRepackedWeightsServeAnotherConvolution(t *testing.T) {
+	var w Weights
+	for i, s := range shapes() {
+		d := fill(t, s, uint64(i))
+		w.Repack(d.w, s)
+		if w.Bytes() < 4*len(d.w) || w.Elem() != kernel.F32 {
+			t.Errorf("%s: %d bytes of %v for %d elements", name(s), w.Bytes(), w.Elem(), len(d.w))
+		}
+		var a kernel.Arena
+		got, want := make([]float32, len(d.y)), make([]float32, len(d.y))
+		Forward(nil, &a, got, d.x, &w, s, nil)
+		Forward(nil, &a, want, d.x, Pack(d.w, s), s, nil)
+		kerneltest.Equal(t, name(s), got, want)
+	}
+}
+
+func TestWrongLengthsPanic(t *testing.T) {
+	s := shape(1, 4, 2, 3, 3, 1, 1, 1, 1)
+	d := fill(t, s, 1)
+	var a kernel.Arena
+	bad := s
+	bad.StrideH = 0
+	for what, f := range map[string]func(){
+		"input":    func() { Forward(nil, &a, d.y, d.x[1:], Pack(d.w, s), s, nil) },
+		"output":   func() { Forward(nil, &a, d.y[1:], d.x, Pack(d.w, s), s, nil) },
+		"weights":  func() { Pack(d.w[1:], s) },
+		"geometry": func() { Forward(nil, &a, d.y, d.x, Pack(d.w, s), bad, nil) },
+		"foreign": func() {
+			Forward(nil, &a, d.y, d.x, Pack(make([]float32, 54), shape(1, 4, 2, 3, 3, 1, 1, 1, 1)), shape(1, 4, 2, 3, 1, 1, 0, 1, 1), nil)
+		},
+		"dx": func() { BackwardInput(nil, &a, d.x[1:], d.y, d.w, s) },
+		"dw": func() { BackwardWeight(nil, &a, d.w[1:], d.y, d.x, s) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
+}

@@ -1,0 +1,91 @@
+package conv
+
+import (
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// phase is one direction of a phase of the stride: the pixels first,
+// first+stride, ... of dx, and the taps tap, tap+every, ... that meet them.
+type phase struct {
+	first      int // a pixel of dx
+	tap, every int
+	axis       axis // over dy, its taps in descending order of the filter's
+}
+
+// phases divides an axis of the input, in pixels long, so that within a phase
+// dx is an ordinary correlation of dy, out pixels long, with some of the taps:
+// pixel i and tap t meet at output (i+pad-t*dil)/stride, if that is whole.
+func phases(in, out, taps, stride, pad, dil int) []phase {
+	var all []phase
+	for r := range stride {
+		j0 := (pad - r + stride - 1) / stride // i = r + stride*j - pad, j from j0 on
+		if pad < r {
+			j0 = 0
+		}
+		ph := phase{first: r + stride*j0 - pad}
+		if ph.first >= in {
+			continue
+		}
+		ph.axis = axis{out: (in-1-ph.first)/stride + 1, stride: 1, dil: 1, in: out}
+		last := 0
+		for t := range taps {
+			if t*dil%stride != r {
+				continue
+			}
+			switch ph.axis.taps++; ph.axis.taps {
+			case 1:
+				ph.tap = t
+			case 2:
+				ph.every = t - ph.tap
+				ph.axis.dil = ph.every * dil / stride
+			}
+			last = (t*dil - r) / stride
+		}
+		ph.axis.first = j0 - last
+		all = append(all, ph)
+	}
+	return all
+}
+
+// BackwardInput overwrites dx [N,H,W,C] with the gradient of the input, given
+// dy [N,OH,OW,K] and the plain weights w [K,KH,KW,C/Groups]: what
+// [BackwardInputGeneric] computes, within the bound of the package comment.
+// Pixels that no window meets receive 0. Scratch memory comes from a and
+// returns to it. dx and dy must not overlap.
+func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv) {
+	check(s, len(dx), len(dy), len(w))
+	if s.N == 0 {
+		return
+	}
+	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
+	cg, kg := s.C/s.Groups, s.K/s.Groups
+	memory := a.Get(s.Groups * gemm.PackedLen(kg*s.KH*s.KW, cg))
+	defer a.Put(memory)
+	weights := make([]*gemm.Packed, s.Groups)
+	cols := phases(s.W, ow, s.KW, s.StrideW, s.PadW, s.DilW)
+	for _, v := range phases(s.H, oh, s.KH, s.StrideH, s.PadH, s.DilH) {
+		for _, h := range cols {
+			taps := v.axis.taps * h.axis.taps
+			size := gemm.PackedLen(taps*kg, cg)
+			for g := range weights {
+				weights[g] = gemm.PackedIn(memory[g*size:][:size], taps*kg, cg)
+			}
+			p.Run(taps*s.Groups, func(task, _ int) {
+				g, t := task/taps, task%taps
+				kh := v.tap + (v.axis.taps-1-t/h.axis.taps)*v.every
+				kw := h.tap + (h.axis.taps-1-t%h.axis.taps)*h.every
+				at := g*kg*inner + (kh*s.KW+kw)*cg
+				weights[g].SetRows(t*kg, gemm.Operand[float32]{Data: w[at:], RowStride: inner, ColStride: 1}, kg)
+			})
+			c := correlation{
+				n: s.N, h: v.axis, w: h.axis, src: dy, c: s.K,
+				dst: dx[(v.first*s.W+h.first)*s.C:], k: s.C,
+				outImage: s.H * s.W * s.C, outLine: s.StrideH * s.W * s.C, outPixel: s.StrideW * s.C,
+				weights: weights,
+			}
+			c.run(p, a)
+		}
+	}
+}

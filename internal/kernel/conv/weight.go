@@ -1,0 +1,147 @@
+package conv
+
+import (
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// BackwardWeight overwrites dw [K,KH,KW,C/Groups] with the gradient of the
+// weights, given dy [N,OH,OW,K] and x [N,H,W,C]: what [BackwardWeightGeneric]
+// computes, within the bound of the package comment. Scratch memory comes from
+// a and returns to it. dw must overlap neither of the others.
+//
+// For each line of the filter dw is the product of dy transposed and the input
+// pixels that this line meets. The lines of the result are cut into chunks,
+// whose number the shape alone decides; each is summed for itself, and the sums
+// are added in order.
+func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel.Conv) {
+	check(s, len(x), len(dy), len(dw))
+	g := newGradient(a, s)
+	defer a.Put(g.memory)
+	partial := dw
+	if g.chunks > 1 {
+		partial = a.Get(g.chunks * len(dw))
+		defer a.Put(partial)
+	}
+	p.Run(g.chunks*g.parts(), func(task, _ int) {
+		chunk, part := task/g.parts(), task%g.parts()
+		g.part(a, partial[chunk*len(dw):][:len(dw)], dy, x, chunk, part)
+	})
+	if g.chunks == 1 {
+		return
+	}
+	p.Split(len(dw), 1<<13, func(lo, hi, _ int) {
+		sum := dw[lo:hi]
+		copy(sum, partial[lo:hi])
+		for c := 1; c < g.chunks; c++ {
+			for i, v := range partial[c*len(dw)+lo : c*len(dw)+hi] {
+				sum[i] += v
+			}
+		}
+	})
+}
+
+// gradient is how the work on dw is divided: chunks of the result's lines times
+// parts of dw, which are blocks of output channels times lines of filters.
+type gradient struct {
+	s      kernel.Conv
+	oh, ow int
+
+	chunks int // of the N*OH lines
+	lines  int // in a chunk; the last may have fewer
+	band   int // lines that are multiplied at once
+
+	blocks int // of a group's output channels
+	rows   int // in a block; the last may have fewer
+
+	runs  int // pieces of a filter that are products of their own
+	taps  int // of them in a line of the filter
+	run   int // elements of a piece
+	width int // pixels of a copied line
+
+	memory        []float32
+	rowAt         []int // [rows]
+	dyAt, linesAt []int // [band]
+}
+
+// Limits of a multiplication: output channels; pixels, so that what passes
+// stays in the second cache.
+const (
+	maxBlock  = 96
+	maxPixels = 1024
+	maxChunks = 32
+)
+
+func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
+	g := &gradient{s: s, oh: s.OutH(), ow: s.OutW()}
+	all := s.N * g.oh
+	kg := s.K / s.Groups
+	g.blocks = (kg + maxBlock - 1) / maxBlock
+	g.rows = (kg + g.blocks - 1) / g.blocks
+	g.runs, g.taps, g.run = s.KH, 1, s.KW*s.C
+	if s.Groups > 1 || s.DilW > 1 {
+		g.runs, g.taps, g.run = s.KH*s.KW, s.KW, s.C/s.Groups
+	}
+
+	// As many chunks as leave each some hundred pixels and all of them together
+	// little memory.
+	g.chunks = min(maxChunks, all*g.ow/512, 1<<20/(s.K*s.Inner()))
+	g.chunks = max(1, min(g.chunks, all))
+	g.lines = max(1, (all+g.chunks-1)/g.chunks)
+	g.chunks = max(1, (all+g.lines-1)/g.lines)
+
+	g.width = (g.ow-1)*s.StrideW + 1
+	if g.taps == 1 {
+		g.width += s.KW - 1
+	}
+	g.band = max(1, min(g.lines, maxPixels/g.ow, maxCopy/(g.width*s.C)))
+
+	g.memory = a.Get(wordsInts(g.rows + 2*g.band))
+	table := ints(g.memory)
+	g.rowAt, g.dyAt, g.linesAt = table[:g.rows], table[g.rows:][:g.band], table[g.rows+g.band:][:g.band]
+	for i := range g.rowAt {
+		g.rowAt[i] = i
+	}
+	for i := range g.band {
+		g.dyAt[i] = i * g.ow * s.K
+		g.linesAt[i] = i * g.width * s.C
+	}
+	return g
+}
+
+// parts is the number of independent parts of dw.
+func (g *gradient) parts() int { return g.s.Groups * g.blocks * g.runs }
+
+// part computes the given part of dw from the given chunk of lines.
+func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
+	s := g.s
+	cg, kg := s.C/s.Groups, s.K/s.Groups
+	group, block, run := part/(g.blocks*g.runs), part/g.runs%g.blocks, part%g.runs
+	k0 := group*kg + block*g.rows
+	rows := min(g.rows, kg-block*g.rows)
+	kh, kw := run/g.taps, run%g.taps
+	dst := dw[k0*s.Inner()+run*g.run:]
+	first, last := chunk*g.lines, min((chunk+1)*g.lines, s.N*g.oh)
+
+	line := g.width * s.C
+	src := a.Get(g.band*line + gemm.Slack(g.run))
+	defer a.Put(src)
+	clear(src[g.band*line:])
+	if first >= last {
+		for i := range rows {
+			clear(dst[i*s.Inner():][:g.run])
+		}
+	}
+	for at := first; at < last; at += g.band {
+		n := min(g.band, last-at)
+		for i := range n {
+			img, l := (at+i)/g.oh, (at+i)%g.oh
+			padLine(src[i*line:][:line], x, img, l*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW, s.H, s.W, s.C)
+		}
+		gemm.MulLines(dst, s.Inner(),
+			gemm.Gather{Data: dy[at*g.ow*s.K+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K},
+			gemm.Lines{Data: src[group*cg:], Runs: g.linesAt[:n], Step: s.StrideW * s.C, N: g.run},
+			at > first)
+	}
+}
