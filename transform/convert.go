@@ -10,15 +10,21 @@ import (
 //
 // It does what Pillow's convert("RGB") does: grey becomes three equal
 // channels; alpha is dropped and the colour below it shows, whatever the
-// alpha; palettes are looked up; CMYK is reduced by (255-C)(255-K)/255; 16-bit
+// alpha; palettes are looked up; YCbCr
+// is JFIF's, its colours smoothed like libjpeg does; CMYK is reduced by (255-C)(255-K)/255; 16-bit
 // colour keeps its high byte. 16-bit grey without alpha is cut off at 255, so
 // that most such pictures come out white: that is what Pillow does and what a
 // model trained with it saw. Convert to [image.Gray] first where the high byte
 // is meant. Colours with alpha already multiplied in (image.RGBA) are divided
 // by it; fully transparent ones are black.
 func ToRGB(img image.Image) *RGB {
-	if p, ok := img.(*RGB); ok {
-		return p
+	switch m := img.(type) {
+	case *RGB:
+		return m
+	case *image.YCbCr:
+		return fromYCbCr(m)
+	case *image.NYCbCrA:
+		return fromYCbCr(&m.YCbCr)
 	}
 	b := img.Bounds()
 	dst := NewRGB(b.Dx(), b.Dy())
@@ -27,10 +33,6 @@ func ToRGB(img image.Image) *RGB {
 		row := dst.Pix[y*w*3 : (y+1)*w*3]
 		at := b.Min.Y + y
 		switch m := img.(type) {
-		case *image.YCbCr:
-			rowYCbCr(row, m, b.Min.X, at)
-		case *image.NYCbCrA:
-			rowYCbCr(row, &m.YCbCr, b.Min.X, at)
 		case *image.Gray:
 			o := m.PixOffset(b.Min.X, at)
 			for x, v := range m.Pix[o : o+w] {
@@ -96,6 +98,21 @@ func ToRGB(img image.Image) *RGB {
 	return dst
 }
 
+func fromYCbCr(m *image.YCbCr) *RGB {
+	b := m.Rect
+	dst := NewRGB(b.Dx(), b.Dy())
+	if b.Empty() {
+		return dst
+	}
+	c := newChroma(m)
+	for y := range dst.H {
+		cb, cr := c.row(y)
+		o := m.YOffset(b.Min.X, b.Min.Y+y)
+		rowYCbCr(dst.Pix[y*dst.W*3:(y+1)*dst.W*3], m.Y[o:o+dst.W], cb, cr)
+	}
+	return dst
+}
+
 // mulDiv255 is a*b/255, rounded, for a, b in 0-255.
 func mulDiv255(a, b uint32) uint32 {
 	t := a*b + 128
@@ -127,15 +144,16 @@ func rowPaletted(row []uint8, m *image.Paletted, x0, y int) {
 
 // rowYCbCr converts one row with the 16-bit fixed point of JFIF's inverse
 // (ITU-T T.871, section 7) that libjpeg uses.
-func rowYCbCr(row []uint8, m *image.YCbCr, x0, y int) {
-	for x := range len(row) / 3 {
-		ci := m.COffset(x0+x, y)
-		yy := int32(m.Y[m.YOffset(x0+x, y)])
-		cb, cr := int32(m.Cb[ci])-128, int32(m.Cr[ci])-128
-		// 1.402, 0.344136, 0.714136, 1.772 times 2^16
-		row[3*x] = clip(yy + (91881*cr+1<<15)>>16)
-		row[3*x+1] = clip(yy + (-22554*cb-46802*cr+1<<15)>>16)
-		row[3*x+2] = clip(yy + (116130*cb+1<<15)>>16)
+func rowYCbCr(row, luma, blue, red []uint8) {
+	blue, red = blue[:len(luma)], red[:len(luma)]
+	for x, y := range luma {
+		yy, cb, cr := int32(y), int32(blue[x])-128, int32(red[x])-128
+		d := row[:3:3]
+		// 1.402, 0.34414, 0.71414, 1.772 times 2^16
+		d[0] = clip(yy + (91881*cr+1<<15)>>16)
+		d[1] = clip(yy + (-22554*cb-46802*cr+1<<15)>>16)
+		d[2] = clip(yy + (116130*cb+1<<15)>>16)
+		row = row[3:]
 	}
 }
 
