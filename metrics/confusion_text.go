@@ -26,7 +26,7 @@ func (c *Confusion) WriteTo(w io.Writer) (int64, error) {
 // String is the text that [Confusion.WriteTo] writes.
 func (c *Confusion) String() string {
 	k := len(c.classes)
-	names := 10
+	names := len("precision %")
 	for _, name := range c.classes {
 		names = max(names, min(textWidth(name), 24))
 	}
@@ -36,10 +36,13 @@ func (c *Confusion) String() string {
 		cell = max(cell, len(strconv.Itoa(n))+1)
 	}
 	matrix := k <= widest
+	scores := c.PerClass()
+	for _, s := range scores {
+		cell = max(cell, len(percent(s.Precision))) // without its sign
+	}
 
 	var b strings.Builder
 	line := func(s string) { b.WriteString(strings.TrimRight(s, " ") + "\n") }
-	scores := c.PerClass()
 	total := max(6, len(strconv.Itoa(c.n))+1)
 
 	head := pad("", index) + " " + pad("true \\ got", names)
@@ -71,11 +74,11 @@ func (c *Confusion) String() string {
 		line(row)
 	}
 	if matrix {
-		foot := pad("", index) + " " + pad("precision", names)
+		foot := pad("", index) + " " + pad("precision %", names)
 		for _, s := range scores {
 			foot += fmt.Sprintf("%*s", cell, strings.TrimSuffix(percent(s.Precision), "%"))
 		}
-		line(foot + fmt.Sprintf("  %7s%*d", "%", total, c.n))
+		line(foot + fmt.Sprintf("  %7s%*d", "", total, c.n))
 	}
 	line("")
 	macro := c.Macro()

@@ -30,7 +30,7 @@ func ExampleCurves() {
 	run := report.Run{
 		Name:        "ResNet",
 		Loss:        report.Series{X: []float64{0.5, 1, 1.5, 2}, Y: []float64{1.9, 1.2, 0.9, 0.8}}, // every half epoch
-		Accuracy:    report.Series{Y: []float64{0.71, 0.78}},                                      // after every epoch
+		Accuracy:    report.Series{Y: []float64{0.71, 0.78}},                                       // after every epoch
 		EMAAccuracy: report.Series{Y: []float64{0.62, 0.80}},
 	}
 	var picture bytes.Buffer
