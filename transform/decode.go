@@ -61,8 +61,8 @@ func (l Limits) maxPixels() int64 {
 // Decode reads one picture from r and turns it upright.
 //
 // It reads r to its end, at most Limits.MaxBytes. The image has the type that
-// its decoder gives it; one that had to be turned is an [*RGB]. Of an animated
-// GIF it is the first frame on the canvas of the animation.
+// its decoder gives it; one that had to be turned, or a WebP with loss, is an
+// [*RGB]. Of an animated GIF it is the first frame on the canvas of the animation.
 //
 // Errors wrap [ErrFormat] (also for empty input), [ErrTooLarge], [ErrCorrupt],
 // or are those of r.
@@ -187,7 +187,7 @@ func decode(format Format, data []byte) (img image.Image, err error) {
 	case TIFF:
 		return tiff.Decode(r)
 	case WebP:
-		return webp.Decode(r)
+		return decodeWebP(data)
 	}
 	return nil, ErrFormat
 }

@@ -23,7 +23,11 @@ func orientation(format Format, data []byte) (o int) {
 	case TIFF:
 		kind = imagemeta.TIFF
 	case WebP:
-		kind = imagemeta.WebP
+		// imagemeta's own reader loses its way behind a chunk of odd length.
+		kind = imagemeta.TIFF
+		if data = webpEXIF(data); data == nil {
+			return 1
+		}
 	default:
 		return 1
 	}
