@@ -159,7 +159,7 @@ for name, raw in pictures.items():
     img = Image.open(io.BytesIO(raw))
     # "turned": Pillow turns a TIFF upright by itself.
     keys = {}
-    for key, made in [("want", img), ("upright", ImageOps.exif_transpose(img))]:
+    for key, made in [("want", img), ("upright", img if img.format == "TIFF" else ImageOps.exif_transpose(img))]:
         want = np.asarray(made.convert("RGB"))
         keys[key] = seen.setdefault((want.shape, want.tobytes()), "%s.%s" % (name, key))
         tensors[keys[key]] = want
