@@ -34,6 +34,7 @@ type tile struct {
 	bias, scale, res unsafe.Pointer
 	resStride        int
 	mask             unsafe.Pointer
+	ahead            int // the first tile prefetches what lies so far from B, unless 0
 }
 
 // Bits of tile.flags.
@@ -55,7 +56,7 @@ func (b *block) avx2() {
 		rows: unsafe.Pointer(unsafe.SliceData(b.rows)), outs: unsafe.Pointer(unsafe.SliceData(b.outs)),
 		segs: unsafe.Pointer(unsafe.SliceData(b.runs)), bsegs: unsafe.Pointer(unsafe.SliceData(b.bRuns)),
 		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
-		mask: unsafe.Pointer(&masks[16-b.cols]),
+		mask: unsafe.Pointer(&masks[16-b.cols]), ahead: 4 * b.ahead,
 	}
 	if b.accumulate {
 		t.flags |= flagAccumulate

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func mul1x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul1x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -45,7 +45,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -57,18 +60,37 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -119,7 +141,7 @@ store:
 	RET
 
 // func mul2x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul2x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -166,7 +188,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -181,20 +206,42 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y13, Y3, Y3
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -259,7 +306,7 @@ store:
 	RET
 
 // func mul3x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul3x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -313,7 +360,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -331,22 +381,47 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y13, Y5, Y5
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -425,7 +500,7 @@ store:
 	RET
 
 // func mul4x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul4x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -486,7 +561,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -507,24 +585,52 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y13, Y7, Y7
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -617,7 +723,7 @@ store:
 	RET
 
 // func mul5x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul5x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -685,7 +791,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -709,26 +818,57 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
-	VADDPS       Y12, Y8, Y8
-	VADDPS       Y13, Y9, Y9
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y13, Y9, Y9
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -835,7 +975,7 @@ store:
 	RET
 
 // func mul6x16(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul6x16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -910,7 +1050,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -937,28 +1080,62 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
-	VADDPS       Y12, Y8, Y8
-	VADDPS       Y13, Y9, Y9
-	VADDPS       Y12, Y10, Y10
-	VADDPS       Y13, Y11, Y11
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	TESTB   $0x3e, 96(R13)
+	JZ      store
+	TESTB   $0x02, 96(R13)
+	JZ      bias
+	MOVQ    104(R13), R15
+	VMOVUPS (R15), Y12
+	VMOVUPS 32(R15), Y13
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y13, Y9, Y9
+	VADDPS  Y12, Y10, Y10
+	VADDPS  Y13, Y11, Y11
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1079,7 +1256,7 @@ store:
 	RET
 
 // func mul1x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul1x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -1122,7 +1299,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1134,21 +1314,40 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1199,7 +1398,7 @@ store:
 	RET
 
 // func mul2x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul2x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -1249,7 +1448,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1264,23 +1466,45 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y12, Y2, Y2
+	VADDPS     Y13, Y3, Y3
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1345,7 +1569,7 @@ store:
 	RET
 
 // func mul3x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul3x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -1402,7 +1626,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1420,25 +1647,50 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y12, Y2, Y2
+	VADDPS     Y13, Y3, Y3
+	VADDPS     Y12, Y4, Y4
+	VADDPS     Y13, Y5, Y5
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1517,7 +1769,7 @@ store:
 	RET
 
 // func mul4x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul4x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -1581,7 +1833,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1602,27 +1857,55 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y12, Y2, Y2
+	VADDPS     Y13, Y3, Y3
+	VADDPS     Y12, Y4, Y4
+	VADDPS     Y13, Y5, Y5
+	VADDPS     Y12, Y6, Y6
+	VADDPS     Y13, Y7, Y7
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1715,7 +1998,7 @@ store:
 	RET
 
 // func mul5x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul5x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -1786,7 +2069,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1810,29 +2096,60 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
-	VADDPS       Y12, Y8, Y8
-	VADDPS       Y13, Y9, Y9
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y12, Y2, Y2
+	VADDPS     Y13, Y3, Y3
+	VADDPS     Y12, Y4, Y4
+	VADDPS     Y13, Y5, Y5
+	VADDPS     Y12, Y6, Y6
+	VADDPS     Y13, Y7, Y7
+	VADDPS     Y12, Y8, Y8
+	VADDPS     Y13, Y9, Y9
 
 bias:
 	TESTB  $0x10, 96(R13)
@@ -1939,7 +2256,7 @@ store:
 	RET
 
 // func mul6x16mask(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mul6x16mask(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R13
 	MOVQ 72(R13), R11
@@ -2017,7 +2334,10 @@ run:
 	ADDQ  8(R13), R9
 
 follow:
-	MOVQ 64(R13), R10
+	MOVQ  64(R13), R10
+	MOVQ  144(R13), R15
+	TESTQ R15, R15
+	JNZ   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2044,31 +2364,65 @@ step:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          step
-	INCQ         R14
-	CMPQ         R14, 56(R13)
-	JNE          run
-	MOVQ         136(R13), R15
-	VMOVUPS      (R15), Y14
-	VMOVUPS      32(R15), Y15
-	TESTB        $0x3e, 96(R13)
-	JZ           store
-	TESTB        $0x02, 96(R13)
-	JZ           bias
-	MOVQ         104(R13), R15
-	VMASKMOVPS   (R15), Y14, Y12
-	VMASKMOVPS   32(R15), Y15, Y13
-	VADDPS       Y12, Y0, Y0
-	VADDPS       Y13, Y1, Y1
-	VADDPS       Y12, Y2, Y2
-	VADDPS       Y13, Y3, Y3
-	VADDPS       Y12, Y4, Y4
-	VADDPS       Y13, Y5, Y5
-	VADDPS       Y12, Y6, Y6
-	VADDPS       Y13, Y7, Y7
-	VADDPS       Y12, Y8, Y8
-	VADDPS       Y13, Y9, Y9
-	VADDPS       Y12, Y10, Y10
-	VADDPS       Y13, Y11, Y11
+
+ran:
+	INCQ R14
+	CMPQ R14, 56(R13)
+	JNE  run
+	MOVQ $0x00000000, 144(R13)
+	JMP  summed
+
+stepAhead:
+	PREFETCHT1   (R9)(R15*1)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (AX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (CX)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(R8*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DI)(R8*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R11, R8
+	ADDQ         R12, R9
+	DECQ         R10
+	JNZ          stepAhead
+	JMP          ran
+
+summed:
+	MOVQ       136(R13), R15
+	VMOVUPS    (R15), Y14
+	VMOVUPS    32(R15), Y15
+	TESTB      $0x3e, 96(R13)
+	JZ         store
+	TESTB      $0x02, 96(R13)
+	JZ         bias
+	MOVQ       104(R13), R15
+	VMASKMOVPS (R15), Y14, Y12
+	VMASKMOVPS 32(R15), Y15, Y13
+	VADDPS     Y12, Y0, Y0
+	VADDPS     Y13, Y1, Y1
+	VADDPS     Y12, Y2, Y2
+	VADDPS     Y13, Y3, Y3
+	VADDPS     Y12, Y4, Y4
+	VADDPS     Y13, Y5, Y5
+	VADDPS     Y12, Y6, Y6
+	VADDPS     Y13, Y7, Y7
+	VADDPS     Y12, Y8, Y8
+	VADDPS     Y13, Y9, Y9
+	VADDPS     Y12, Y10, Y10
+	VADDPS     Y13, Y11, Y11
 
 bias:
 	TESTB  $0x10, 96(R13)

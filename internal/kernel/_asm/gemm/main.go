@@ -41,6 +41,7 @@ const (
 	tileRes       = 120
 	tileResStride = 128
 	tileMask      = 136
+	tileAhead     = 144
 )
 
 // Bits of tile.flags.
@@ -146,26 +147,28 @@ func kernel(rows int, masked bool) {
 	ADDQ(arg(tileB), bAt)
 	Label("follow")
 	MOVQ(arg(tileRun), left)
+	MOVQ(arg(tileAhead), tmp)
+	TESTQ(tmp, tmp)
+	JNZ(LabelRef("stepAhead"))
 	Label("step")
-	VMOVUPS(Mem{Base: bAt}, b0)
-	VMOVUPS(Mem{Base: bAt, Disp: 32}, b1)
-	for i := range rows {
-		spread := even
-		if i%2 == 1 {
-			spread = odd
-		}
-		VBROADCASTSS(Mem{Base: row[i], Index: at, Scale: 1}, spread)
-		VFMADD231PS(b0, spread, acc[2*i])
-		VFMADD231PS(b1, spread, acc[2*i+1])
-	}
-	ADDQ(step, at)
-	ADDQ(bStep, bAt)
+	steps(rows)
 	DECQ(left)
 	JNZ(LabelRef("step"))
+	Label("ran")
 	INCQ(seg)
 	CMPQ(seg, arg(tileNSeg))
 	JNE(LabelRef("run"))
+	MOVQ(U32(0), arg(tileAhead))
+	JMP(LabelRef("summed"))
 
+	Label("stepAhead")
+	PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
+	steps(rows)
+	DECQ(left)
+	JNZ(LabelRef("stepAhead"))
+	JMP(LabelRef("ran"))
+
+	Label("summed")
 	masks(masked)
 	TESTB(U8(bias|scale|residual|reluFirst|reluLast), arg(tileFlags))
 	JZ(LabelRef("store"))
@@ -211,6 +214,23 @@ func kernel(rows int, masked bool) {
 	JNZ(LabelRef("tile"))
 	VZEROUPPER()
 	RET()
+}
+
+// steps adds the products of one column of A and one row of B.
+func steps(rows int) {
+	VMOVUPS(Mem{Base: bAt}, b0)
+	VMOVUPS(Mem{Base: bAt, Disp: 32}, b1)
+	for i := range rows {
+		spread := even
+		if i%2 == 1 {
+			spread = odd
+		}
+		VBROADCASTSS(Mem{Base: row[i], Index: at, Scale: 1}, spread)
+		VFMADD231PS(b0, spread, acc[2*i])
+		VFMADD231PS(b1, spread, acc[2*i+1])
+	}
+	ADDQ(step, at)
+	ADDQ(bStep, bAt)
 }
 
 // masks puts the two masks where the spread elements of A were.
