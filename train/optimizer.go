@@ -1,0 +1,143 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
+	"github.com/winnow-go/winnow/nn"
+)
+
+// Update is a parameter and its gradient, in the order of the parameter's
+// Data.
+type Update struct {
+	Param    *nn.Param
+	Gradient []float32
+}
+
+// Optimizer moves parameters by their gradients. It keeps state per parameter
+// and belongs to one training.
+type Optimizer interface {
+	// Step makes one step with learning rate lr; gradients count scale times
+	// (1 unless clipped).
+	Step(updates []Update, lr, scale float64) error
+}
+
+// DecayMatrices decays what has at least two axes: weights of convolutions and
+// linear layers, but neither biases nor norms nor layer scales.
+func DecayMatrices(p *nn.Param) bool { return p.Dims() > 1 }
+
+// DecayAll decays every parameter.
+func DecayAll(*nn.Param) bool { return true }
+
+// SGD is stochastic gradient descent as torch.optim.SGD computes it, with
+// dampening 0; weight decay is added to the gradient.
+type SGD struct {
+	Momentum    float64
+	Nesterov    bool // needs momentum
+	WeightDecay float64
+	Decay       func(*nn.Param) bool // what WeightDecay applies to; nil means DecayAll
+
+	velocity map[*nn.Param][]float32
+}
+
+// Step makes one step.
+func (o *SGD) Step(updates []Update, lr, scale float64) error {
+	if !(o.Momentum >= 0) || !(o.WeightDecay >= 0) || o.Nesterov && o.Momentum == 0 {
+		return fmt.Errorf("train: SGD with momentum %v, Nesterov %v, weight decay %v", o.Momentum, o.Nesterov, o.WeightDecay)
+	}
+	if o.velocity == nil {
+		o.velocity = map[*nn.Param][]float32{}
+	}
+	for _, u := range updates {
+		var v []float32
+		first := false
+		if o.Momentum != 0 {
+			if v = o.velocity[u.Param]; v == nil {
+				v, first = make([]float32, len(u.Gradient)), true
+				o.velocity[u.Param] = v
+			}
+		}
+		decay := o.WeightDecay
+		if o.Decay != nil && !o.Decay(u.Param) {
+			decay = 0
+		}
+		elementwise.SGD(u.Param.Data(), u.Gradient, v, float32(lr), float32(o.Momentum), float32(decay), float32(scale), o.Nesterov, first)
+	}
+	return nil
+}
+
+// AdamW is Adam with decoupled weight decay (Loshchilov, Hutter 2019,
+// arXiv:1711.05101) as torch.optim.AdamW computes it.
+type AdamW struct {
+	Beta1       float64 // 0 means 0.9
+	Beta2       float64 // 0 means 0.999
+	Epsilon     float64 // 0 means 1e-8
+	WeightDecay float64
+	Decay       func(*nn.Param) bool // what WeightDecay applies to; nil means DecayMatrices
+
+	state map[*nn.Param]*adamState
+}
+
+type adamState struct {
+	m, v []float32
+	t    int
+}
+
+// Step makes one step.
+func (o *AdamW) Step(updates []Update, lr, scale float64) error {
+	b1, b2, eps, decays := o.Beta1, o.Beta2, o.Epsilon, o.Decay
+	if b1 == 0 {
+		b1 = 0.9
+	}
+	if b2 == 0 {
+		b2 = 0.999
+	}
+	if eps == 0 {
+		eps = 1e-8
+	}
+	if decays == nil {
+		decays = DecayMatrices
+	}
+	if !(b1 >= 0 && b1 < 1 && b2 >= 0 && b2 < 1 && eps > 0 && o.WeightDecay >= 0) {
+		return fmt.Errorf("train: AdamW with betas %v and %v, epsilon %v, weight decay %v", b1, b2, eps, o.WeightDecay)
+	}
+	if o.state == nil {
+		o.state = map[*nn.Param]*adamState{}
+	}
+	for _, u := range updates {
+		s := o.state[u.Param]
+		if s == nil {
+			s = &adamState{m: make([]float32, len(u.Gradient)), v: make([]float32, len(u.Gradient))}
+			o.state[u.Param] = s
+		}
+		s.t++
+		h := elementwise.AdamWStep{
+			LR: lr, Beta1: b1, Beta2: b2, Eps: eps, GradScale: scale,
+			Correction1: 1 - math.Pow(b1, float64(s.t)), Correction2: 1 - math.Pow(b2, float64(s.t)),
+		}
+		if decays(u.Param) {
+			h.WeightDecay = o.WeightDecay
+		}
+		elementwise.AdamW(u.Param.Data(), u.Gradient, s.m, s.v, h)
+	}
+	return nil
+}
+
+// gradNorm is the L2 norm of all gradients together.
+func gradNorm(updates []Update) float64 {
+	var sum float64
+	for _, u := range updates {
+		sum += elementwise.SumSquares(u.Gradient)
+	}
+	return math.Sqrt(sum)
+}
+
+// clip is the factor that brings a gradient of the given norm down to limit,
+// as torch.nn.utils.clip_grad_norm_ has it: limit/(norm+1e-6), at most 1.
+func clip(norm, limit float64) float64 {
+	if limit <= 0 {
+		return 1
+	}
+	return min(1, limit/(norm+1e-6))
+}

@@ -1,0 +1,65 @@
+package train
+
+import (
+	"context"
+
+	"github.com/winnow-go/winnow/dataset"
+	"github.com/winnow-go/winnow/nn"
+	"github.com/winnow-go/winnow/transform"
+)
+
+// Predictions are a model's logits on a set, for the caller to score.
+type Predictions struct {
+	Logits  []float32 // [N,K]
+	Classes int       // K
+	Labels  []int     // [N], -1 where unknown
+}
+
+// Len is N.
+func (p *Predictions) Len() int { return len(p.Labels) }
+
+// Accuracy is the share of rows whose largest logit is the label's, NaN for
+// none. Of equal logits the first counts.
+func (p *Predictions) Accuracy() float64 {
+	right := 0
+	for i, want := range p.Labels {
+		row := p.Logits[i*p.Classes : (i+1)*p.Classes]
+		best := 0
+		for c, v := range row {
+			if v > row[best] {
+				best = c
+			}
+		}
+		if best == want {
+			right++
+		}
+	}
+	return float64(right) / float64(len(p.Labels))
+}
+
+// PredictOptions say how a set is read.
+type PredictOptions struct {
+	Transform transform.Config
+	Batch     int // 0 means 64
+	Workers   int // decoders; 0 means GOMAXPROCS
+}
+
+// Predict runs a model over a set, in order.
+func Predict(ctx context.Context, run *nn.Runner, set dataset.Set, o PredictOptions) (*Predictions, error) {
+	p := &Predictions{}
+	load := dataset.LoadOptions{Batch: o.Batch, Transform: o.Transform, Workers: o.Workers}
+	for batch, err := range dataset.Batches(ctx, set, load) {
+		if err != nil {
+			return nil, err
+		}
+		x, shape, err := nn.Floats(batch.X)
+		if err != nil {
+			return nil, err
+		}
+		if p.Logits, p.Classes, err = run.PredictFloats(p.Logits, x, shape...); err != nil {
+			return nil, err
+		}
+		p.Labels = append(p.Labels, batch.Labels...)
+	}
+	return p, nil
+}
