@@ -17,7 +17,7 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 		return
 	}
 	c := correlation{
-		dst: dst, src: x, w: w, c: s.C, kw: s.KW,
+		dst: dst, src: x, w: w, c: s.C,
 		row: axis{out: s.OutH(), src: s.H, k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH},
 		col: axis{out: s.OutW(), src: s.W, k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW},
 		low: float32(math.Inf(-1)),
@@ -42,7 +42,7 @@ func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, lo, hi int
 		return
 	}
 	c := correlation{
-		dst: dx, src: dy, w: w, c: s.C, kw: s.KW,
+		dst: dx, src: dy, w: w, c: s.C,
 		row: axis{out: s.H, src: s.OutH(), k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH, transposed: true},
 		col: axis{out: s.W, src: s.OutW(), k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW, transposed: true},
 		low: float32(math.Inf(-1)),

@@ -17,7 +17,12 @@ const planeBytes = 192 << 10
 type scratch struct {
 	floats []float32
 	offs   []int
+	spans  []span
+	phases []phase
 }
+
+// span is the range [lo,hi).
+type span struct{ lo, hi int }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
@@ -30,13 +35,15 @@ func (s *scratch) take(n int) []float32 {
 	return s.floats
 }
 
-// offsets returns n integers, contents undefined.
-func (s *scratch) offsets(n int) []int {
-	if cap(s.offs) < n {
-		s.offs = make([]int, n)
+// valid lists, for every output of a, the taps whose sources exist.
+func (s *scratch) valid(a axis) []span {
+	s.spans = s.spans[:0]
+	n := a.phases()
+	for o := range a.out {
+		lo, hi := a.phase(o%n).valid(o/n, a.src)
+		s.spans = append(s.spans, span{lo, hi})
 	}
-	s.offs = s.offs[:n]
-	return s.offs
+	return s.spans
 }
 
 // group is one or two blocks of 8 neighbouring channels, which are packed
@@ -66,33 +73,29 @@ func eachGroup(c int, f func(group)) {
 	}
 }
 
-// pack copies the group's channels of n pixels, which are pitch floats apart
-// and begin at src, to planes that are plane floats apart.
-func (g group) pack(dst, src []float32, n, pitch, plane int) {
+// pack copies the group's channels of rows x n pixels to planes that are plane
+// floats apart. Pixels of src are pitch floats apart, rows srcRow floats in src
+// and dstRow floats in a plane.
+func (g group) pack(dst, src []float32, n, pitch, rows, dstRow, srcRow, plane int) {
 	switch {
-	case n == 0:
+	case n == 0 || rows == 0:
 	case g.blocks == 2:
-		pack2(&dst[0], &src[g.c0], n, 4*pitch, 4*plane)
+		pack2(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, 4*plane)
 	case g.mask == nil:
-		pack1(&dst[0], &src[g.c0], n, 4*pitch)
+		pack1(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow)
 	default:
-		packMasked(&dst[0], &src[g.c0], n, 4*pitch, &g.mask[0])
+		packMasked(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, &g.mask[0])
 	}
 }
 
 // packRows copies the rows [lo,hi) of src, pixels of c channels, to planes of
 // the layout; the margins are left as they are.
+//
+//go:noinline
 func (g group) packRows(dst, src []float32, l layout, width, c, lo, hi, plane int) {
 	for r := range l.split {
-		first, n := l.run(r)
-		if n == 0 {
-			continue
-		}
-		to, from := l.slot(first)*lanes, (lo*width+first)*c
-		for range hi - lo {
-			g.pack(dst[to:], src[from:], n, l.split*c, plane)
-			to += l.pitch * lanes
-			from += width * c
+		if first, n := l.run(r); n > 0 && lo < hi {
+			g.pack(dst[l.slot(first)*lanes:], src[(lo*width+first)*c:], n, l.split*c, hi-lo, l.pitch*lanes, width*c, plane)
 		}
 	}
 }

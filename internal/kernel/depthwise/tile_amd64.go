@@ -4,185 +4,335 @@
 
 package depthwise
 
-// correlate1 computes tiles of 1 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate1 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 1 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate2 computes tiles of 2 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate2 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 2 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate3 computes tiles of 3 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate3 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 3 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate4 computes tiles of 4 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate4 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 4 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate5 computes tiles of 5 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate5 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 5 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate6 computes tiles of 6 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate6 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 6 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate7 computes tiles of 7 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate7 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 7 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate8 computes tiles of 8 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate8 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 8 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate9 computes tiles of 9 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate9 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 9 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate10 computes tiles of 10 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate10 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 10 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate11 computes tiles of 11 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate11 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 11 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate12 computes tiles of 12 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate12 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 12 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate13 computes tiles of 13 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate13 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 13 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// correlate14 computes tiles of 14 output columns and 8 channels. Output columns are step bytes apart; tap t
-// reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if
-// not nil, chooses the channels that are stored.
+// correlate14 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 14 columns.
+// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+//
+//	sum := 0
+//	for t := range taps { sum += w[32*t] * x[off[t]] }
+//	*dst = max(last[8+i], sum+last[i])
+//
+// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
+// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
-// gradient1 adds to the 1 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient1 adds 1 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient1(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient1(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient2 adds to the 2 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient2 adds 2 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient2(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient2(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient3 adds to the 3 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient3 adds 3 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient3(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient3(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient4 adds to the 4 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient4 adds 4 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient4(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient4(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient5 adds to the 5 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient5 adds 5 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient5(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient5(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient6 adds to the 6 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient6 adds 6 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient6(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient6(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient7 adds to the 7 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient7 adds 7 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient7(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient7(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient8 adds to the 8 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient8 adds 8 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient8(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient8(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient9 adds to the 9 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient9 adds 9 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient9(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient9(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient10 adds to the 10 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient10 adds 10 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient10(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient10(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// gradient11 adds to the 11 vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows
-// of cols packed pixels; rows are xPitch and dyPitch bytes apart.
+// gradient11 adds 11 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
+// with all distances in bytes:
+//
+//	for r := range rows {
+//		for c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }
+//	}
+//
+// The next block lies weight further in sum, xPlane in x and dyPlane in dy.
 //
 //go:noescape
-func gradient11(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+func gradient11(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 
-// pack1 copies 8 elements from every one of n pixels, which are pitch bytes apart, to a plane.
+// pack1 copies 8 channels of rows x n pixels to a plane. Pixels of src are pitch bytes apart, rows srcRow
+// bytes in src and dstRow bytes in the plane.
 //
 //go:noescape
-func pack1(dst *float32, src *float32, n int, pitch int)
+func pack1(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int)
 
-// pack2 copies 16 elements from every one of n pixels, which are pitch bytes apart, to two planes, which
-// are plane bytes apart.
+// pack2 is pack1 for 16 channels and two planes, which are plane bytes apart.
 //
 //go:noescape
-func pack2(dst *float32, src *float32, n int, pitch int, plane int)
+func pack2(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int, plane int)
 
-// packMasked is pack1 that reads only the elements in mask; the others become 0.
+// packMasked is pack1 that reads only the channels in mask; the others become 0.
 //
 //go:noescape
-func packMasked(dst *float32, src *float32, n int, pitch int, mask *int32)
+func packMasked(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int, mask *int32)
 
 // unpack1 copies n vectors of a plane to 8 elements of pixels that are pitch bytes apart.
 //

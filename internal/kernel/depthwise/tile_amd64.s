@@ -4,280 +4,368 @@
 
 #include "textflag.h"
 
-// func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate1(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate1(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y1
-	VFMADD231PS (CX)(R13*1), Y1, Y0
+	VFMADD231PS (R10)(R13*1), Y1, Y0
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y1
+	VMOVUPS (BX), Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(R9), Y1
+	VMOVUPS 32(BX), Y1
 	VMAXPS  Y0, Y1, Y0
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000020, CX
-	DECQ DI
+	ADDQ $0x00000020, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y1
-	VMASKMOVPS Y0, Y1, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y1
+	VMASKMOVPS Y0, Y1, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate2(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate2(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y2
-	VFMADD231PS (CX)(R13*1), Y2, Y0
-	VFMADD231PS 32(CX)(R13*1), Y2, Y1
+	VFMADD231PS (R10)(R13*1), Y2, Y0
+	VFMADD231PS 32(R10)(R13*1), Y2, Y1
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y2
+	VMOVUPS (BX), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
-	VMOVUPS 32(R9), Y2
+	VMOVUPS 32(BX), Y2
 	VMAXPS  Y0, Y2, Y0
 	VMAXPS  Y1, Y2, Y1
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000040, CX
-	DECQ DI
+	ADDQ $0x00000040, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y2
-	VMASKMOVPS Y0, Y2, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y2, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y2
+	VMASKMOVPS Y0, Y2, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y2, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate3(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate3(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y3
-	VFMADD231PS (CX)(R13*1), Y3, Y0
-	VFMADD231PS 32(CX)(R13*1), Y3, Y1
-	VFMADD231PS 64(CX)(R13*1), Y3, Y2
+	VFMADD231PS (R10)(R13*1), Y3, Y0
+	VFMADD231PS 32(R10)(R13*1), Y3, Y1
+	VFMADD231PS 64(R10)(R13*1), Y3, Y2
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y3
+	VMOVUPS (BX), Y3
 	VADDPS  Y3, Y0, Y0
 	VADDPS  Y3, Y1, Y1
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 32(R9), Y3
+	VMOVUPS 32(BX), Y3
 	VMAXPS  Y0, Y3, Y0
 	VMAXPS  Y1, Y3, Y1
 	VMAXPS  Y2, Y3, Y2
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000060, CX
-	DECQ DI
+	ADDQ $0x00000060, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y3
-	VMASKMOVPS Y0, Y3, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y3, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y3, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y3
+	VMASKMOVPS Y0, Y3, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y3, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y3, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate4(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate4(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y4
-	VFMADD231PS (CX)(R13*1), Y4, Y0
-	VFMADD231PS 32(CX)(R13*1), Y4, Y1
-	VFMADD231PS 64(CX)(R13*1), Y4, Y2
-	VFMADD231PS 96(CX)(R13*1), Y4, Y3
+	VFMADD231PS (R10)(R13*1), Y4, Y0
+	VFMADD231PS 32(R10)(R13*1), Y4, Y1
+	VFMADD231PS 64(R10)(R13*1), Y4, Y2
+	VFMADD231PS 96(R10)(R13*1), Y4, Y3
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y4
+	VMOVUPS (BX), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
-	VMOVUPS 32(R9), Y4
+	VMOVUPS 32(BX), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMAXPS  Y1, Y4, Y1
 	VMAXPS  Y2, Y4, Y2
 	VMAXPS  Y3, Y4, Y3
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000080, CX
-	DECQ DI
+	ADDQ $0x00000080, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y4
-	VMASKMOVPS Y0, Y4, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y4, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y4, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y4, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y4
+	VMASKMOVPS Y0, Y4, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y4, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y4, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y4, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate5(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate5(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -285,84 +373,104 @@ tile:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y5
-	VFMADD231PS (CX)(R13*1), Y5, Y0
-	VFMADD231PS 32(CX)(R13*1), Y5, Y1
-	VFMADD231PS 64(CX)(R13*1), Y5, Y2
-	VFMADD231PS 96(CX)(R13*1), Y5, Y3
-	VFMADD231PS 128(CX)(R13*1), Y5, Y4
+	VFMADD231PS (R10)(R13*1), Y5, Y0
+	VFMADD231PS 32(R10)(R13*1), Y5, Y1
+	VFMADD231PS 64(R10)(R13*1), Y5, Y2
+	VFMADD231PS 96(R10)(R13*1), Y5, Y3
+	VFMADD231PS 128(R10)(R13*1), Y5, Y4
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y5
+	VMOVUPS (BX), Y5
 	VADDPS  Y5, Y0, Y0
 	VADDPS  Y5, Y1, Y1
 	VADDPS  Y5, Y2, Y2
 	VADDPS  Y5, Y3, Y3
 	VADDPS  Y5, Y4, Y4
-	VMOVUPS 32(R9), Y5
+	VMOVUPS 32(BX), Y5
 	VMAXPS  Y0, Y5, Y0
 	VMAXPS  Y1, Y5, Y1
 	VMAXPS  Y2, Y5, Y2
 	VMAXPS  Y3, Y5, Y3
 	VMAXPS  Y4, Y5, Y4
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x000000a0, CX
-	DECQ DI
+	ADDQ $0x000000a0, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y5
-	VMASKMOVPS Y0, Y5, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y5, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y5, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y5, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y5, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y5
+	VMASKMOVPS Y0, Y5, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y5, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y5, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y5, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y5, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate6(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate6(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -371,91 +479,111 @@ tile:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y6
-	VFMADD231PS (CX)(R13*1), Y6, Y0
-	VFMADD231PS 32(CX)(R13*1), Y6, Y1
-	VFMADD231PS 64(CX)(R13*1), Y6, Y2
-	VFMADD231PS 96(CX)(R13*1), Y6, Y3
-	VFMADD231PS 128(CX)(R13*1), Y6, Y4
-	VFMADD231PS 160(CX)(R13*1), Y6, Y5
+	VFMADD231PS (R10)(R13*1), Y6, Y0
+	VFMADD231PS 32(R10)(R13*1), Y6, Y1
+	VFMADD231PS 64(R10)(R13*1), Y6, Y2
+	VFMADD231PS 96(R10)(R13*1), Y6, Y3
+	VFMADD231PS 128(R10)(R13*1), Y6, Y4
+	VFMADD231PS 160(R10)(R13*1), Y6, Y5
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y6
+	VMOVUPS (BX), Y6
 	VADDPS  Y6, Y0, Y0
 	VADDPS  Y6, Y1, Y1
 	VADDPS  Y6, Y2, Y2
 	VADDPS  Y6, Y3, Y3
 	VADDPS  Y6, Y4, Y4
 	VADDPS  Y6, Y5, Y5
-	VMOVUPS 32(R9), Y6
+	VMOVUPS 32(BX), Y6
 	VMAXPS  Y0, Y6, Y0
 	VMAXPS  Y1, Y6, Y1
 	VMAXPS  Y2, Y6, Y2
 	VMAXPS  Y3, Y6, Y3
 	VMAXPS  Y4, Y6, Y4
 	VMAXPS  Y5, Y6, Y5
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x000000c0, CX
-	DECQ DI
+	ADDQ $0x000000c0, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y6
-	VMASKMOVPS Y0, Y6, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y6, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y6, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y6, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y6, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y6, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y6
+	VMASKMOVPS Y0, Y6, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y6, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y6, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y6, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y6, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y6, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate7(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate7(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -465,27 +593,27 @@ tile:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y7
-	VFMADD231PS (CX)(R13*1), Y7, Y0
-	VFMADD231PS 32(CX)(R13*1), Y7, Y1
-	VFMADD231PS 64(CX)(R13*1), Y7, Y2
-	VFMADD231PS 96(CX)(R13*1), Y7, Y3
-	VFMADD231PS 128(CX)(R13*1), Y7, Y4
-	VFMADD231PS 160(CX)(R13*1), Y7, Y5
-	VFMADD231PS 192(CX)(R13*1), Y7, Y6
+	VFMADD231PS (R10)(R13*1), Y7, Y0
+	VFMADD231PS 32(R10)(R13*1), Y7, Y1
+	VFMADD231PS 64(R10)(R13*1), Y7, Y2
+	VFMADD231PS 96(R10)(R13*1), Y7, Y3
+	VFMADD231PS 128(R10)(R13*1), Y7, Y4
+	VFMADD231PS 160(R10)(R13*1), Y7, Y5
+	VFMADD231PS 192(R10)(R13*1), Y7, Y6
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y7
+	VMOVUPS (BX), Y7
 	VADDPS  Y7, Y0, Y0
 	VADDPS  Y7, Y1, Y1
 	VADDPS  Y7, Y2, Y2
@@ -493,7 +621,7 @@ finish:
 	VADDPS  Y7, Y4, Y4
 	VADDPS  Y7, Y5, Y5
 	VADDPS  Y7, Y6, Y6
-	VMOVUPS 32(R9), Y7
+	VMOVUPS 32(BX), Y7
 	VMAXPS  Y0, Y7, Y0
 	VMAXPS  Y1, Y7, Y1
 	VMAXPS  Y2, Y7, Y2
@@ -501,62 +629,82 @@ finish:
 	VMAXPS  Y4, Y7, Y4
 	VMAXPS  Y5, Y7, Y5
 	VMAXPS  Y6, Y7, Y6
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x000000e0, CX
-	DECQ DI
+	ADDQ $0x000000e0, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y7
-	VMASKMOVPS Y0, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y7, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y7, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y7
+	VMASKMOVPS Y0, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y7, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y7, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate8(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate8(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -567,28 +715,28 @@ tile:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y8
-	VFMADD231PS (CX)(R13*1), Y8, Y0
-	VFMADD231PS 32(CX)(R13*1), Y8, Y1
-	VFMADD231PS 64(CX)(R13*1), Y8, Y2
-	VFMADD231PS 96(CX)(R13*1), Y8, Y3
-	VFMADD231PS 128(CX)(R13*1), Y8, Y4
-	VFMADD231PS 160(CX)(R13*1), Y8, Y5
-	VFMADD231PS 192(CX)(R13*1), Y8, Y6
-	VFMADD231PS 224(CX)(R13*1), Y8, Y7
+	VFMADD231PS (R10)(R13*1), Y8, Y0
+	VFMADD231PS 32(R10)(R13*1), Y8, Y1
+	VFMADD231PS 64(R10)(R13*1), Y8, Y2
+	VFMADD231PS 96(R10)(R13*1), Y8, Y3
+	VFMADD231PS 128(R10)(R13*1), Y8, Y4
+	VFMADD231PS 160(R10)(R13*1), Y8, Y5
+	VFMADD231PS 192(R10)(R13*1), Y8, Y6
+	VFMADD231PS 224(R10)(R13*1), Y8, Y7
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y8
+	VMOVUPS (BX), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -597,7 +745,7 @@ finish:
 	VADDPS  Y8, Y5, Y5
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
-	VMOVUPS 32(R9), Y8
+	VMOVUPS 32(BX), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMAXPS  Y1, Y8, Y1
 	VMAXPS  Y2, Y8, Y2
@@ -606,66 +754,86 @@ finish:
 	VMAXPS  Y5, Y8, Y5
 	VMAXPS  Y6, Y8, Y6
 	VMAXPS  Y7, Y8, Y7
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000100, CX
-	DECQ DI
+	ADDQ $0x00000100, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y8
-	VMASKMOVPS Y0, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y8, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y8, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y8
+	VMASKMOVPS Y0, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y8, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y8, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate9(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate9(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -677,29 +845,29 @@ tile:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y9
-	VFMADD231PS (CX)(R13*1), Y9, Y0
-	VFMADD231PS 32(CX)(R13*1), Y9, Y1
-	VFMADD231PS 64(CX)(R13*1), Y9, Y2
-	VFMADD231PS 96(CX)(R13*1), Y9, Y3
-	VFMADD231PS 128(CX)(R13*1), Y9, Y4
-	VFMADD231PS 160(CX)(R13*1), Y9, Y5
-	VFMADD231PS 192(CX)(R13*1), Y9, Y6
-	VFMADD231PS 224(CX)(R13*1), Y9, Y7
-	VFMADD231PS 256(CX)(R13*1), Y9, Y8
+	VFMADD231PS (R10)(R13*1), Y9, Y0
+	VFMADD231PS 32(R10)(R13*1), Y9, Y1
+	VFMADD231PS 64(R10)(R13*1), Y9, Y2
+	VFMADD231PS 96(R10)(R13*1), Y9, Y3
+	VFMADD231PS 128(R10)(R13*1), Y9, Y4
+	VFMADD231PS 160(R10)(R13*1), Y9, Y5
+	VFMADD231PS 192(R10)(R13*1), Y9, Y6
+	VFMADD231PS 224(R10)(R13*1), Y9, Y7
+	VFMADD231PS 256(R10)(R13*1), Y9, Y8
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y9
+	VMOVUPS (BX), Y9
 	VADDPS  Y9, Y0, Y0
 	VADDPS  Y9, Y1, Y1
 	VADDPS  Y9, Y2, Y2
@@ -709,7 +877,7 @@ finish:
 	VADDPS  Y9, Y6, Y6
 	VADDPS  Y9, Y7, Y7
 	VADDPS  Y9, Y8, Y8
-	VMOVUPS 32(R9), Y9
+	VMOVUPS 32(BX), Y9
 	VMAXPS  Y0, Y9, Y0
 	VMAXPS  Y1, Y9, Y1
 	VMAXPS  Y2, Y9, Y2
@@ -719,70 +887,90 @@ finish:
 	VMAXPS  Y6, Y9, Y6
 	VMAXPS  Y7, Y9, Y7
 	VMAXPS  Y8, Y9, Y8
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000120, CX
-	DECQ DI
+	ADDQ $0x00000120, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y9
-	VMASKMOVPS Y0, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y9, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y9, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y9
+	VMASKMOVPS Y0, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y9, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y9, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate10(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate10(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -795,30 +983,30 @@ tile:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y10
-	VFMADD231PS (CX)(R13*1), Y10, Y0
-	VFMADD231PS 32(CX)(R13*1), Y10, Y1
-	VFMADD231PS 64(CX)(R13*1), Y10, Y2
-	VFMADD231PS 96(CX)(R13*1), Y10, Y3
-	VFMADD231PS 128(CX)(R13*1), Y10, Y4
-	VFMADD231PS 160(CX)(R13*1), Y10, Y5
-	VFMADD231PS 192(CX)(R13*1), Y10, Y6
-	VFMADD231PS 224(CX)(R13*1), Y10, Y7
-	VFMADD231PS 256(CX)(R13*1), Y10, Y8
-	VFMADD231PS 288(CX)(R13*1), Y10, Y9
+	VFMADD231PS (R10)(R13*1), Y10, Y0
+	VFMADD231PS 32(R10)(R13*1), Y10, Y1
+	VFMADD231PS 64(R10)(R13*1), Y10, Y2
+	VFMADD231PS 96(R10)(R13*1), Y10, Y3
+	VFMADD231PS 128(R10)(R13*1), Y10, Y4
+	VFMADD231PS 160(R10)(R13*1), Y10, Y5
+	VFMADD231PS 192(R10)(R13*1), Y10, Y6
+	VFMADD231PS 224(R10)(R13*1), Y10, Y7
+	VFMADD231PS 256(R10)(R13*1), Y10, Y8
+	VFMADD231PS 288(R10)(R13*1), Y10, Y9
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y10
+	VMOVUPS (BX), Y10
 	VADDPS  Y10, Y0, Y0
 	VADDPS  Y10, Y1, Y1
 	VADDPS  Y10, Y2, Y2
@@ -829,7 +1017,7 @@ finish:
 	VADDPS  Y10, Y7, Y7
 	VADDPS  Y10, Y8, Y8
 	VADDPS  Y10, Y9, Y9
-	VMOVUPS 32(R9), Y10
+	VMOVUPS 32(BX), Y10
 	VMAXPS  Y0, Y10, Y0
 	VMAXPS  Y1, Y10, Y1
 	VMAXPS  Y2, Y10, Y2
@@ -840,74 +1028,94 @@ finish:
 	VMAXPS  Y7, Y10, Y7
 	VMAXPS  Y8, Y10, Y8
 	VMAXPS  Y9, Y10, Y9
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y9, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000140, CX
-	DECQ DI
+	ADDQ $0x00000140, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y10
-	VMASKMOVPS Y0, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y10, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y9, Y10, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y10
+	VMASKMOVPS Y0, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y10, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y9, Y10, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate11(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate11(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -921,31 +1129,31 @@ tile:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y11
-	VFMADD231PS (CX)(R13*1), Y11, Y0
-	VFMADD231PS 32(CX)(R13*1), Y11, Y1
-	VFMADD231PS 64(CX)(R13*1), Y11, Y2
-	VFMADD231PS 96(CX)(R13*1), Y11, Y3
-	VFMADD231PS 128(CX)(R13*1), Y11, Y4
-	VFMADD231PS 160(CX)(R13*1), Y11, Y5
-	VFMADD231PS 192(CX)(R13*1), Y11, Y6
-	VFMADD231PS 224(CX)(R13*1), Y11, Y7
-	VFMADD231PS 256(CX)(R13*1), Y11, Y8
-	VFMADD231PS 288(CX)(R13*1), Y11, Y9
-	VFMADD231PS 320(CX)(R13*1), Y11, Y10
+	VFMADD231PS (R10)(R13*1), Y11, Y0
+	VFMADD231PS 32(R10)(R13*1), Y11, Y1
+	VFMADD231PS 64(R10)(R13*1), Y11, Y2
+	VFMADD231PS 96(R10)(R13*1), Y11, Y3
+	VFMADD231PS 128(R10)(R13*1), Y11, Y4
+	VFMADD231PS 160(R10)(R13*1), Y11, Y5
+	VFMADD231PS 192(R10)(R13*1), Y11, Y6
+	VFMADD231PS 224(R10)(R13*1), Y11, Y7
+	VFMADD231PS 256(R10)(R13*1), Y11, Y8
+	VFMADD231PS 288(R10)(R13*1), Y11, Y9
+	VFMADD231PS 320(R10)(R13*1), Y11, Y10
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y11
+	VMOVUPS (BX), Y11
 	VADDPS  Y11, Y0, Y0
 	VADDPS  Y11, Y1, Y1
 	VADDPS  Y11, Y2, Y2
@@ -957,7 +1165,7 @@ finish:
 	VADDPS  Y11, Y8, Y8
 	VADDPS  Y11, Y9, Y9
 	VADDPS  Y11, Y10, Y10
-	VMOVUPS 32(R9), Y11
+	VMOVUPS 32(BX), Y11
 	VMAXPS  Y0, Y11, Y0
 	VMAXPS  Y1, Y11, Y1
 	VMAXPS  Y2, Y11, Y2
@@ -969,78 +1177,98 @@ finish:
 	VMAXPS  Y8, Y11, Y8
 	VMAXPS  Y9, Y11, Y9
 	VMAXPS  Y10, Y11, Y10
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y9, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y10, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000160, CX
-	DECQ DI
+	ADDQ $0x00000160, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y11
-	VMASKMOVPS Y0, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y9, Y11, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y10, Y11, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y11
+	VMASKMOVPS Y0, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y9, Y11, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y10, Y11, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate12(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate12(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1055,32 +1283,32 @@ tile:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y12
-	VFMADD231PS (CX)(R13*1), Y12, Y0
-	VFMADD231PS 32(CX)(R13*1), Y12, Y1
-	VFMADD231PS 64(CX)(R13*1), Y12, Y2
-	VFMADD231PS 96(CX)(R13*1), Y12, Y3
-	VFMADD231PS 128(CX)(R13*1), Y12, Y4
-	VFMADD231PS 160(CX)(R13*1), Y12, Y5
-	VFMADD231PS 192(CX)(R13*1), Y12, Y6
-	VFMADD231PS 224(CX)(R13*1), Y12, Y7
-	VFMADD231PS 256(CX)(R13*1), Y12, Y8
-	VFMADD231PS 288(CX)(R13*1), Y12, Y9
-	VFMADD231PS 320(CX)(R13*1), Y12, Y10
-	VFMADD231PS 352(CX)(R13*1), Y12, Y11
+	VFMADD231PS (R10)(R13*1), Y12, Y0
+	VFMADD231PS 32(R10)(R13*1), Y12, Y1
+	VFMADD231PS 64(R10)(R13*1), Y12, Y2
+	VFMADD231PS 96(R10)(R13*1), Y12, Y3
+	VFMADD231PS 128(R10)(R13*1), Y12, Y4
+	VFMADD231PS 160(R10)(R13*1), Y12, Y5
+	VFMADD231PS 192(R10)(R13*1), Y12, Y6
+	VFMADD231PS 224(R10)(R13*1), Y12, Y7
+	VFMADD231PS 256(R10)(R13*1), Y12, Y8
+	VFMADD231PS 288(R10)(R13*1), Y12, Y9
+	VFMADD231PS 320(R10)(R13*1), Y12, Y10
+	VFMADD231PS 352(R10)(R13*1), Y12, Y11
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y12
+	VMOVUPS (BX), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y1, Y1
 	VADDPS  Y12, Y2, Y2
@@ -1093,7 +1321,7 @@ finish:
 	VADDPS  Y12, Y9, Y9
 	VADDPS  Y12, Y10, Y10
 	VADDPS  Y12, Y11, Y11
-	VMOVUPS 32(R9), Y12
+	VMOVUPS 32(BX), Y12
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -1106,82 +1334,102 @@ finish:
 	VMAXPS  Y9, Y12, Y9
 	VMAXPS  Y10, Y12, Y10
 	VMAXPS  Y11, Y12, Y11
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y9, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y10, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y11, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y11, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x00000180, CX
-	DECQ DI
+	ADDQ $0x00000180, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y12
-	VMASKMOVPS Y0, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y9, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y10, Y12, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y11, Y12, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y12
+	VMASKMOVPS Y0, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y9, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y10, Y12, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y11, Y12, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate13(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate13(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1197,33 +1445,33 @@ tile:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y13
-	VFMADD231PS (CX)(R13*1), Y13, Y0
-	VFMADD231PS 32(CX)(R13*1), Y13, Y1
-	VFMADD231PS 64(CX)(R13*1), Y13, Y2
-	VFMADD231PS 96(CX)(R13*1), Y13, Y3
-	VFMADD231PS 128(CX)(R13*1), Y13, Y4
-	VFMADD231PS 160(CX)(R13*1), Y13, Y5
-	VFMADD231PS 192(CX)(R13*1), Y13, Y6
-	VFMADD231PS 224(CX)(R13*1), Y13, Y7
-	VFMADD231PS 256(CX)(R13*1), Y13, Y8
-	VFMADD231PS 288(CX)(R13*1), Y13, Y9
-	VFMADD231PS 320(CX)(R13*1), Y13, Y10
-	VFMADD231PS 352(CX)(R13*1), Y13, Y11
-	VFMADD231PS 384(CX)(R13*1), Y13, Y12
+	VFMADD231PS (R10)(R13*1), Y13, Y0
+	VFMADD231PS 32(R10)(R13*1), Y13, Y1
+	VFMADD231PS 64(R10)(R13*1), Y13, Y2
+	VFMADD231PS 96(R10)(R13*1), Y13, Y3
+	VFMADD231PS 128(R10)(R13*1), Y13, Y4
+	VFMADD231PS 160(R10)(R13*1), Y13, Y5
+	VFMADD231PS 192(R10)(R13*1), Y13, Y6
+	VFMADD231PS 224(R10)(R13*1), Y13, Y7
+	VFMADD231PS 256(R10)(R13*1), Y13, Y8
+	VFMADD231PS 288(R10)(R13*1), Y13, Y9
+	VFMADD231PS 320(R10)(R13*1), Y13, Y10
+	VFMADD231PS 352(R10)(R13*1), Y13, Y11
+	VFMADD231PS 384(R10)(R13*1), Y13, Y12
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y13
+	VMOVUPS (BX), Y13
 	VADDPS  Y13, Y0, Y0
 	VADDPS  Y13, Y1, Y1
 	VADDPS  Y13, Y2, Y2
@@ -1237,7 +1485,7 @@ finish:
 	VADDPS  Y13, Y10, Y10
 	VADDPS  Y13, Y11, Y11
 	VADDPS  Y13, Y12, Y12
-	VMOVUPS 32(R9), Y13
+	VMOVUPS 32(BX), Y13
 	VMAXPS  Y0, Y13, Y0
 	VMAXPS  Y1, Y13, Y1
 	VMAXPS  Y2, Y13, Y2
@@ -1251,86 +1499,106 @@ finish:
 	VMAXPS  Y10, Y13, Y10
 	VMAXPS  Y11, Y13, Y11
 	VMAXPS  Y12, Y13, Y12
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y9, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y10, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y11, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y12, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y11, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y12, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x000001a0, CX
-	DECQ DI
+	ADDQ $0x000001a0, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y13
-	VMASKMOVPS Y0, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y9, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y10, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y11, Y13, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y12, Y13, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y13
+	VMASKMOVPS Y0, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y9, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y10, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y11, Y13, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y12, Y13, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, last *float32, mask *int32)
+// func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·correlate14(SB), NOSPLIT, $0-72
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ off+24(FP), BX
-	MOVQ taps+32(FP), SI
-	MOVQ tiles+40(FP), DI
-	MOVQ step+48(FP), R8
-	MOVQ last+56(FP), R9
-	MOVQ mask+64(FP), R10
-	LEAQ (BX)(SI*8), BX
-	NEGQ SI
+TEXT ·correlate14(SB), NOSPLIT, $16-120
+	MOVQ taps+32(FP), AX
+	MOVQ off+24(FP), CX
+	LEAQ (CX)(AX*8), CX
+	NEGQ AX
+	MOVQ step+48(FP), DX
+	MOVQ last+104(FP), BX
+	MOVQ w+16(FP), SI
+
+block:
+	MOVQ rows+56(FP), R13
+	MOVQ R13, 8(SP)
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), R8
+
+row:
+	MOVQ tiles+40(FP), R13
+	MOVQ R13, (SP)
+	MOVQ DI, R9
+	MOVQ R8, R10
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1347,34 +1615,34 @@ tile:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	MOVQ   DX, R11
-	MOVQ   SI, R12
+	MOVQ   SI, R11
+	MOVQ   AX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (BX)(R12*8), R13
+	MOVQ        (CX)(R12*8), R13
 	VMOVUPS     (R11), Y14
-	VFMADD231PS (CX)(R13*1), Y14, Y0
-	VFMADD231PS 32(CX)(R13*1), Y14, Y1
-	VFMADD231PS 64(CX)(R13*1), Y14, Y2
-	VFMADD231PS 96(CX)(R13*1), Y14, Y3
-	VFMADD231PS 128(CX)(R13*1), Y14, Y4
-	VFMADD231PS 160(CX)(R13*1), Y14, Y5
-	VFMADD231PS 192(CX)(R13*1), Y14, Y6
-	VFMADD231PS 224(CX)(R13*1), Y14, Y7
-	VFMADD231PS 256(CX)(R13*1), Y14, Y8
-	VFMADD231PS 288(CX)(R13*1), Y14, Y9
-	VFMADD231PS 320(CX)(R13*1), Y14, Y10
-	VFMADD231PS 352(CX)(R13*1), Y14, Y11
-	VFMADD231PS 384(CX)(R13*1), Y14, Y12
-	VFMADD231PS 416(CX)(R13*1), Y14, Y13
+	VFMADD231PS (R10)(R13*1), Y14, Y0
+	VFMADD231PS 32(R10)(R13*1), Y14, Y1
+	VFMADD231PS 64(R10)(R13*1), Y14, Y2
+	VFMADD231PS 96(R10)(R13*1), Y14, Y3
+	VFMADD231PS 128(R10)(R13*1), Y14, Y4
+	VFMADD231PS 160(R10)(R13*1), Y14, Y5
+	VFMADD231PS 192(R10)(R13*1), Y14, Y6
+	VFMADD231PS 224(R10)(R13*1), Y14, Y7
+	VFMADD231PS 256(R10)(R13*1), Y14, Y8
+	VFMADD231PS 288(R10)(R13*1), Y14, Y9
+	VFMADD231PS 320(R10)(R13*1), Y14, Y10
+	VFMADD231PS 352(R10)(R13*1), Y14, Y11
+	VFMADD231PS 384(R10)(R13*1), Y14, Y12
+	VFMADD231PS 416(R10)(R13*1), Y14, Y13
 	ADDQ        $0x20, R11
 	INCQ        R12
 	JNZ         tap
 
 finish:
-	VMOVUPS (R9), Y14
+	VMOVUPS (BX), Y14
 	VADDPS  Y14, Y0, Y0
 	VADDPS  Y14, Y1, Y1
 	VADDPS  Y14, Y2, Y2
@@ -1389,7 +1657,7 @@ finish:
 	VADDPS  Y14, Y11, Y11
 	VADDPS  Y14, Y12, Y12
 	VADDPS  Y14, Y13, Y13
-	VMOVUPS 32(R9), Y14
+	VMOVUPS 32(BX), Y14
 	VMAXPS  Y0, Y14, Y0
 	VMAXPS  Y1, Y14, Y1
 	VMAXPS  Y2, Y14, Y2
@@ -1404,113 +1672,142 @@ finish:
 	VMAXPS  Y11, Y14, Y11
 	VMAXPS  Y12, Y14, Y12
 	VMAXPS  Y13, Y14, Y13
-	TESTQ   R10, R10
+	MOVQ    mask+112(FP), R13
+	TESTQ   R13, R13
 	JNZ     masked
-	VMOVUPS Y0, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y1, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y2, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y3, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y4, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y5, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y6, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y7, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y8, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y9, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y10, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y11, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y12, (AX)
-	ADDQ    R8, AX
-	VMOVUPS Y13, (AX)
-	ADDQ    R8, AX
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y1, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y2, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y3, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y4, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y5, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y6, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y7, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y8, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y9, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y10, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y11, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y12, (R9)
+	ADDQ    DX, R9
+	VMOVUPS Y13, (R9)
+	ADDQ    DX, R9
 
 next:
-	ADDQ $0x000001c0, CX
-	DECQ DI
+	ADDQ $0x000001c0, R10
+	DECQ (SP)
 	JNZ  tile
+	ADDQ dstRow+72(FP), DI
+	ADDQ xRow+64(FP), R8
+	DECQ 8(SP)
+	JNZ  row
+	MOVQ plane+88(FP), R13
+	ADDQ R13, x+8(FP)
+	ADDQ $0x20, dst+0(FP)
+	ADDQ $0x40, BX
+	ADDQ weight+96(FP), SI
+	DECQ blocks+80(FP)
+	JNZ  block
 	VZEROUPPER
 	RET
 
 masked:
-	VMOVUPS    (R10), Y14
-	VMASKMOVPS Y0, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y1, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y2, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y3, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y4, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y5, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y6, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y7, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y8, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y9, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y10, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y11, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y12, Y14, (AX)
-	ADDQ       R8, AX
-	VMASKMOVPS Y13, Y14, (AX)
-	ADDQ       R8, AX
+	VMOVUPS    (R13), Y14
+	VMASKMOVPS Y0, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y1, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y2, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y3, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y4, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y5, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y6, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y7, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y8, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y9, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y10, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y11, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y12, Y14, (R9)
+	ADDQ       DX, R9
+	VMASKMOVPS Y13, Y14, (R9)
+	ADDQ       DX, R9
 	JMP        next
 
-// func gradient1(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient1(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient1(SB), NOSPLIT, $0-64
+TEXT ·gradient1(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	ADDQ    (CX), AX
 	MOVQ    sum+0(FP), CX
 	VMOVUPS (CX), Y0
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), DX
+	MOVQ    cols+32(FP), CX
+	XORQ    BX, BX
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), BX
-	SHLQ $0x05, BX
-	MOVQ BX, cols+32(FP)
-	XORQ DX, DX
-
 pixel:
-	VMOVUPS     (CX)(DX*1), Y1
-	VFMADD231PS (AX)(DX*1), Y1, Y0
-	ADDQ        $0x20, DX
-	CMPQ        DX, BX
+	VMOVUPS     (DX)(BX*1), Y1
+	VFMADD231PS (AX)(BX*1), Y1, Y0
+	ADDQ        $0x20, BX
+	CMPQ        BX, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), DX
-	ADDQ        xPitch+48(FP), DX
-	ADDQ        xPitch+48(FP), BX
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), BX
+	ADDQ        xRow+48(FP), BX
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), DX
+	SUBQ        xRow+48(FP), DX
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient2(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient2(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient2(SB), NOSPLIT, $0-64
+TEXT ·gradient2(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1519,37 +1816,49 @@ TEXT ·gradient2(SB), NOSPLIT, $0-64
 	MOVQ    sum+0(FP), CX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), BX
+	MOVQ    cols+32(FP), CX
+	XORQ    SI, SI
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), SI
-	SHLQ $0x05, SI
-	MOVQ SI, cols+32(FP)
-	XORQ BX, BX
-
 pixel:
-	VMOVUPS     (CX)(BX*1), Y2
-	VFMADD231PS (DX)(BX*1), Y2, Y0
-	VFMADD231PS (AX)(BX*1), Y2, Y1
-	ADDQ        $0x20, BX
-	CMPQ        BX, SI
+	VMOVUPS     (BX)(SI*1), Y2
+	VFMADD231PS (DX)(SI*1), Y2, Y0
+	VFMADD231PS (AX)(SI*1), Y2, Y1
+	ADDQ        $0x20, SI
+	CMPQ        SI, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), BX
-	ADDQ        xPitch+48(FP), BX
-	ADDQ        xPitch+48(FP), SI
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), SI
+	ADDQ        xRow+48(FP), SI
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), BX
+	SUBQ        xRow+48(FP), BX
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient3(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient3(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient3(SB), NOSPLIT, $0-64
+TEXT ·gradient3(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1561,39 +1870,51 @@ TEXT ·gradient3(SB), NOSPLIT, $0-64
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), SI
+	MOVQ    cols+32(FP), CX
+	XORQ    DI, DI
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), DI
-	SHLQ $0x05, DI
-	MOVQ DI, cols+32(FP)
-	XORQ SI, SI
-
 pixel:
-	VMOVUPS     (CX)(SI*1), Y3
-	VFMADD231PS (DX)(SI*1), Y3, Y0
-	VFMADD231PS (BX)(SI*1), Y3, Y1
-	VFMADD231PS (AX)(SI*1), Y3, Y2
-	ADDQ        $0x20, SI
-	CMPQ        SI, DI
+	VMOVUPS     (SI)(DI*1), Y3
+	VFMADD231PS (DX)(DI*1), Y3, Y0
+	VFMADD231PS (BX)(DI*1), Y3, Y1
+	VFMADD231PS (AX)(DI*1), Y3, Y2
+	ADDQ        $0x20, DI
+	CMPQ        DI, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), SI
-	ADDQ        xPitch+48(FP), SI
-	ADDQ        xPitch+48(FP), DI
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), DI
+	ADDQ        xRow+48(FP), DI
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), SI
+	SUBQ        xRow+48(FP), SI
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient4(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient4(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient4(SB), NOSPLIT, $0-64
+TEXT ·gradient4(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1608,41 +1929,53 @@ TEXT ·gradient4(SB), NOSPLIT, $0-64
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
 	VMOVUPS 96(CX), Y3
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), DI
+	MOVQ    cols+32(FP), CX
+	XORQ    R8, R8
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R8
-	SHLQ $0x05, R8
-	MOVQ R8, cols+32(FP)
-	XORQ DI, DI
-
 pixel:
-	VMOVUPS     (CX)(DI*1), Y4
-	VFMADD231PS (DX)(DI*1), Y4, Y0
-	VFMADD231PS (BX)(DI*1), Y4, Y1
-	VFMADD231PS (SI)(DI*1), Y4, Y2
-	VFMADD231PS (AX)(DI*1), Y4, Y3
-	ADDQ        $0x20, DI
-	CMPQ        DI, R8
+	VMOVUPS     (DI)(R8*1), Y4
+	VFMADD231PS (DX)(R8*1), Y4, Y0
+	VFMADD231PS (BX)(R8*1), Y4, Y1
+	VFMADD231PS (SI)(R8*1), Y4, Y2
+	VFMADD231PS (AX)(R8*1), Y4, Y3
+	ADDQ        $0x20, R8
+	CMPQ        R8, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), DI
-	ADDQ        xPitch+48(FP), DI
-	ADDQ        xPitch+48(FP), R8
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R8
+	ADDQ        xRow+48(FP), R8
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), DI
+	SUBQ        xRow+48(FP), DI
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient5(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient5(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient5(SB), NOSPLIT, $0-64
+TEXT ·gradient5(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1660,43 +1993,55 @@ TEXT ·gradient5(SB), NOSPLIT, $0-64
 	VMOVUPS 64(CX), Y2
 	VMOVUPS 96(CX), Y3
 	VMOVUPS 128(CX), Y4
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R8
+	MOVQ    cols+32(FP), CX
+	XORQ    R9, R9
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R9
-	SHLQ $0x05, R9
-	MOVQ R9, cols+32(FP)
-	XORQ R8, R8
-
 pixel:
-	VMOVUPS     (CX)(R8*1), Y5
-	VFMADD231PS (DX)(R8*1), Y5, Y0
-	VFMADD231PS (BX)(R8*1), Y5, Y1
-	VFMADD231PS (SI)(R8*1), Y5, Y2
-	VFMADD231PS (DI)(R8*1), Y5, Y3
-	VFMADD231PS (AX)(R8*1), Y5, Y4
-	ADDQ        $0x20, R8
-	CMPQ        R8, R9
+	VMOVUPS     (R8)(R9*1), Y5
+	VFMADD231PS (DX)(R9*1), Y5, Y0
+	VFMADD231PS (BX)(R9*1), Y5, Y1
+	VFMADD231PS (SI)(R9*1), Y5, Y2
+	VFMADD231PS (DI)(R9*1), Y5, Y3
+	VFMADD231PS (AX)(R9*1), Y5, Y4
+	ADDQ        $0x20, R9
+	CMPQ        R9, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R8
-	ADDQ        xPitch+48(FP), R8
-	ADDQ        xPitch+48(FP), R9
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R9
+	ADDQ        xRow+48(FP), R9
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R8
+	SUBQ        xRow+48(FP), R8
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient6(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient6(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient6(SB), NOSPLIT, $0-64
+TEXT ·gradient6(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1717,45 +2062,57 @@ TEXT ·gradient6(SB), NOSPLIT, $0-64
 	VMOVUPS 96(CX), Y3
 	VMOVUPS 128(CX), Y4
 	VMOVUPS 160(CX), Y5
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R9
+	MOVQ    cols+32(FP), CX
+	XORQ    R10, R10
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R10
-	SHLQ $0x05, R10
-	MOVQ R10, cols+32(FP)
-	XORQ R9, R9
-
 pixel:
-	VMOVUPS     (CX)(R9*1), Y6
-	VFMADD231PS (DX)(R9*1), Y6, Y0
-	VFMADD231PS (BX)(R9*1), Y6, Y1
-	VFMADD231PS (SI)(R9*1), Y6, Y2
-	VFMADD231PS (DI)(R9*1), Y6, Y3
-	VFMADD231PS (R8)(R9*1), Y6, Y4
-	VFMADD231PS (AX)(R9*1), Y6, Y5
-	ADDQ        $0x20, R9
-	CMPQ        R9, R10
+	VMOVUPS     (R9)(R10*1), Y6
+	VFMADD231PS (DX)(R10*1), Y6, Y0
+	VFMADD231PS (BX)(R10*1), Y6, Y1
+	VFMADD231PS (SI)(R10*1), Y6, Y2
+	VFMADD231PS (DI)(R10*1), Y6, Y3
+	VFMADD231PS (R8)(R10*1), Y6, Y4
+	VFMADD231PS (AX)(R10*1), Y6, Y5
+	ADDQ        $0x20, R10
+	CMPQ        R10, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R9
-	ADDQ        xPitch+48(FP), R9
-	ADDQ        xPitch+48(FP), R10
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R10
+	ADDQ        xRow+48(FP), R10
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R9
+	SUBQ        xRow+48(FP), R9
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient7(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient7(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient7(SB), NOSPLIT, $0-64
+TEXT ·gradient7(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1779,47 +2136,59 @@ TEXT ·gradient7(SB), NOSPLIT, $0-64
 	VMOVUPS 128(CX), Y4
 	VMOVUPS 160(CX), Y5
 	VMOVUPS 192(CX), Y6
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R10
+	MOVQ    cols+32(FP), CX
+	XORQ    R11, R11
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R11
-	SHLQ $0x05, R11
-	MOVQ R11, cols+32(FP)
-	XORQ R10, R10
-
 pixel:
-	VMOVUPS     (CX)(R10*1), Y7
-	VFMADD231PS (DX)(R10*1), Y7, Y0
-	VFMADD231PS (BX)(R10*1), Y7, Y1
-	VFMADD231PS (SI)(R10*1), Y7, Y2
-	VFMADD231PS (DI)(R10*1), Y7, Y3
-	VFMADD231PS (R8)(R10*1), Y7, Y4
-	VFMADD231PS (R9)(R10*1), Y7, Y5
-	VFMADD231PS (AX)(R10*1), Y7, Y6
-	ADDQ        $0x20, R10
-	CMPQ        R10, R11
+	VMOVUPS     (R10)(R11*1), Y7
+	VFMADD231PS (DX)(R11*1), Y7, Y0
+	VFMADD231PS (BX)(R11*1), Y7, Y1
+	VFMADD231PS (SI)(R11*1), Y7, Y2
+	VFMADD231PS (DI)(R11*1), Y7, Y3
+	VFMADD231PS (R8)(R11*1), Y7, Y4
+	VFMADD231PS (R9)(R11*1), Y7, Y5
+	VFMADD231PS (AX)(R11*1), Y7, Y6
+	ADDQ        $0x20, R11
+	CMPQ        R11, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R10
-	ADDQ        xPitch+48(FP), R10
-	ADDQ        xPitch+48(FP), R11
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R11
+	ADDQ        xRow+48(FP), R11
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R10
+	SUBQ        xRow+48(FP), R10
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
-	VMOVUPS     Y6, 192(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	VMOVUPS     Y6, 192(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient8(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient8(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient8(SB), NOSPLIT, $0-64
+TEXT ·gradient8(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1846,49 +2215,61 @@ TEXT ·gradient8(SB), NOSPLIT, $0-64
 	VMOVUPS 160(CX), Y5
 	VMOVUPS 192(CX), Y6
 	VMOVUPS 224(CX), Y7
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R11
+	MOVQ    cols+32(FP), CX
+	XORQ    R12, R12
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R12
-	SHLQ $0x05, R12
-	MOVQ R12, cols+32(FP)
-	XORQ R11, R11
-
 pixel:
-	VMOVUPS     (CX)(R11*1), Y8
-	VFMADD231PS (DX)(R11*1), Y8, Y0
-	VFMADD231PS (BX)(R11*1), Y8, Y1
-	VFMADD231PS (SI)(R11*1), Y8, Y2
-	VFMADD231PS (DI)(R11*1), Y8, Y3
-	VFMADD231PS (R8)(R11*1), Y8, Y4
-	VFMADD231PS (R9)(R11*1), Y8, Y5
-	VFMADD231PS (R10)(R11*1), Y8, Y6
-	VFMADD231PS (AX)(R11*1), Y8, Y7
-	ADDQ        $0x20, R11
-	CMPQ        R11, R12
+	VMOVUPS     (R11)(R12*1), Y8
+	VFMADD231PS (DX)(R12*1), Y8, Y0
+	VFMADD231PS (BX)(R12*1), Y8, Y1
+	VFMADD231PS (SI)(R12*1), Y8, Y2
+	VFMADD231PS (DI)(R12*1), Y8, Y3
+	VFMADD231PS (R8)(R12*1), Y8, Y4
+	VFMADD231PS (R9)(R12*1), Y8, Y5
+	VFMADD231PS (R10)(R12*1), Y8, Y6
+	VFMADD231PS (AX)(R12*1), Y8, Y7
+	ADDQ        $0x20, R12
+	CMPQ        R12, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R11
-	ADDQ        xPitch+48(FP), R11
-	ADDQ        xPitch+48(FP), R12
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R12
+	ADDQ        xRow+48(FP), R12
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R11
+	SUBQ        xRow+48(FP), R11
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
-	VMOVUPS     Y6, 192(AX)
-	VMOVUPS     Y7, 224(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	VMOVUPS     Y6, 192(CX)
+	VMOVUPS     Y7, 224(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient9(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient9(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient9(SB), NOSPLIT, $0-64
+TEXT ·gradient9(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1918,51 +2299,63 @@ TEXT ·gradient9(SB), NOSPLIT, $0-64
 	VMOVUPS 192(CX), Y6
 	VMOVUPS 224(CX), Y7
 	VMOVUPS 256(CX), Y8
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R12
+	MOVQ    cols+32(FP), CX
+	XORQ    R13, R13
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R13
-	SHLQ $0x05, R13
-	MOVQ R13, cols+32(FP)
-	XORQ R12, R12
-
 pixel:
-	VMOVUPS     (CX)(R12*1), Y9
-	VFMADD231PS (DX)(R12*1), Y9, Y0
-	VFMADD231PS (BX)(R12*1), Y9, Y1
-	VFMADD231PS (SI)(R12*1), Y9, Y2
-	VFMADD231PS (DI)(R12*1), Y9, Y3
-	VFMADD231PS (R8)(R12*1), Y9, Y4
-	VFMADD231PS (R9)(R12*1), Y9, Y5
-	VFMADD231PS (R10)(R12*1), Y9, Y6
-	VFMADD231PS (R11)(R12*1), Y9, Y7
-	VFMADD231PS (AX)(R12*1), Y9, Y8
-	ADDQ        $0x20, R12
-	CMPQ        R12, R13
+	VMOVUPS     (R12)(R13*1), Y9
+	VFMADD231PS (DX)(R13*1), Y9, Y0
+	VFMADD231PS (BX)(R13*1), Y9, Y1
+	VFMADD231PS (SI)(R13*1), Y9, Y2
+	VFMADD231PS (DI)(R13*1), Y9, Y3
+	VFMADD231PS (R8)(R13*1), Y9, Y4
+	VFMADD231PS (R9)(R13*1), Y9, Y5
+	VFMADD231PS (R10)(R13*1), Y9, Y6
+	VFMADD231PS (R11)(R13*1), Y9, Y7
+	VFMADD231PS (AX)(R13*1), Y9, Y8
+	ADDQ        $0x20, R13
+	CMPQ        R13, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R12
-	ADDQ        xPitch+48(FP), R12
-	ADDQ        xPitch+48(FP), R13
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R13
+	ADDQ        xRow+48(FP), R13
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R12
+	SUBQ        xRow+48(FP), R12
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
-	VMOVUPS     Y6, 192(AX)
-	VMOVUPS     Y7, 224(AX)
-	VMOVUPS     Y8, 256(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	VMOVUPS     Y6, 192(CX)
+	VMOVUPS     Y7, 224(CX)
+	VMOVUPS     Y8, 256(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient10(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient10(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient10(SB), NOSPLIT, $0-64
+TEXT ·gradient10(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -1995,53 +2388,65 @@ TEXT ·gradient10(SB), NOSPLIT, $0-64
 	VMOVUPS 224(CX), Y7
 	VMOVUPS 256(CX), Y8
 	VMOVUPS 288(CX), Y9
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    cols+32(FP), CX
+	XORQ    R14, R14
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R14
-	SHLQ $0x05, R14
-	MOVQ R14, cols+32(FP)
-	XORQ R13, R13
-
 pixel:
-	VMOVUPS     (CX)(R13*1), Y10
-	VFMADD231PS (DX)(R13*1), Y10, Y0
-	VFMADD231PS (BX)(R13*1), Y10, Y1
-	VFMADD231PS (SI)(R13*1), Y10, Y2
-	VFMADD231PS (DI)(R13*1), Y10, Y3
-	VFMADD231PS (R8)(R13*1), Y10, Y4
-	VFMADD231PS (R9)(R13*1), Y10, Y5
-	VFMADD231PS (R10)(R13*1), Y10, Y6
-	VFMADD231PS (R11)(R13*1), Y10, Y7
-	VFMADD231PS (R12)(R13*1), Y10, Y8
-	VFMADD231PS (AX)(R13*1), Y10, Y9
-	ADDQ        $0x20, R13
-	CMPQ        R13, R14
+	VMOVUPS     (R13)(R14*1), Y10
+	VFMADD231PS (DX)(R14*1), Y10, Y0
+	VFMADD231PS (BX)(R14*1), Y10, Y1
+	VFMADD231PS (SI)(R14*1), Y10, Y2
+	VFMADD231PS (DI)(R14*1), Y10, Y3
+	VFMADD231PS (R8)(R14*1), Y10, Y4
+	VFMADD231PS (R9)(R14*1), Y10, Y5
+	VFMADD231PS (R10)(R14*1), Y10, Y6
+	VFMADD231PS (R11)(R14*1), Y10, Y7
+	VFMADD231PS (R12)(R14*1), Y10, Y8
+	VFMADD231PS (AX)(R14*1), Y10, Y9
+	ADDQ        $0x20, R14
+	CMPQ        R14, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R13
-	ADDQ        xPitch+48(FP), R13
-	ADDQ        xPitch+48(FP), R14
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R14
+	ADDQ        xRow+48(FP), R14
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R13
+	SUBQ        xRow+48(FP), R13
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
-	VMOVUPS     Y6, 192(AX)
-	VMOVUPS     Y7, 224(AX)
-	VMOVUPS     Y8, 256(AX)
-	VMOVUPS     Y9, 288(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	VMOVUPS     Y6, 192(CX)
+	VMOVUPS     Y7, 224(CX)
+	VMOVUPS     Y8, 256(CX)
+	VMOVUPS     Y9, 288(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func gradient11(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xPitch int, dyPitch int)
+// func gradient11(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)
 // Requires: AVX, FMA3
-TEXT ·gradient11(SB), NOSPLIT, $0-64
+TEXT ·gradient11(SB), NOSPLIT, $8-96
+	MOVQ cols+32(FP), CX
+	SHLQ $0x05, CX
+	MOVQ CX, cols+32(FP)
+
+block:
 	MOVQ    x+8(FP), AX
 	MOVQ    off+16(FP), CX
 	MOVQ    (CX), DX
@@ -2077,108 +2482,151 @@ TEXT ·gradient11(SB), NOSPLIT, $0-64
 	VMOVUPS 256(CX), Y8
 	VMOVUPS 288(CX), Y9
 	VMOVUPS 320(CX), Y10
-	MOVQ    dy+24(FP), CX
+	MOVQ    rows+40(FP), CX
+	MOVQ    CX, (SP)
+	MOVQ    dy+24(FP), R14
+	MOVQ    cols+32(FP), CX
+	XORQ    R15, R15
 
 	// idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.
-	MOVQ cols+32(FP), R15
-	SHLQ $0x05, R15
-	MOVQ R15, cols+32(FP)
-	XORQ R14, R14
-
 pixel:
-	VMOVUPS     (CX)(R14*1), Y11
-	VFMADD231PS (DX)(R14*1), Y11, Y0
-	VFMADD231PS (BX)(R14*1), Y11, Y1
-	VFMADD231PS (SI)(R14*1), Y11, Y2
-	VFMADD231PS (DI)(R14*1), Y11, Y3
-	VFMADD231PS (R8)(R14*1), Y11, Y4
-	VFMADD231PS (R9)(R14*1), Y11, Y5
-	VFMADD231PS (R10)(R14*1), Y11, Y6
-	VFMADD231PS (R11)(R14*1), Y11, Y7
-	VFMADD231PS (R12)(R14*1), Y11, Y8
-	VFMADD231PS (R13)(R14*1), Y11, Y9
-	VFMADD231PS (AX)(R14*1), Y11, Y10
-	ADDQ        $0x20, R14
-	CMPQ        R14, R15
+	VMOVUPS     (R14)(R15*1), Y11
+	VFMADD231PS (DX)(R15*1), Y11, Y0
+	VFMADD231PS (BX)(R15*1), Y11, Y1
+	VFMADD231PS (SI)(R15*1), Y11, Y2
+	VFMADD231PS (DI)(R15*1), Y11, Y3
+	VFMADD231PS (R8)(R15*1), Y11, Y4
+	VFMADD231PS (R9)(R15*1), Y11, Y5
+	VFMADD231PS (R10)(R15*1), Y11, Y6
+	VFMADD231PS (R11)(R15*1), Y11, Y7
+	VFMADD231PS (R12)(R15*1), Y11, Y8
+	VFMADD231PS (R13)(R15*1), Y11, Y9
+	VFMADD231PS (AX)(R15*1), Y11, Y10
+	ADDQ        $0x20, R15
+	CMPQ        R15, CX
 	JNE         pixel
-	SUBQ        cols+32(FP), R14
-	ADDQ        xPitch+48(FP), R14
-	ADDQ        xPitch+48(FP), R15
-	ADDQ        dyPitch+56(FP), CX
-	SUBQ        xPitch+48(FP), CX
-	DECQ        rows+40(FP)
+	SUBQ        cols+32(FP), R15
+	ADDQ        xRow+48(FP), R15
+	ADDQ        xRow+48(FP), CX
+	ADDQ        dyRow+56(FP), R14
+	SUBQ        xRow+48(FP), R14
+	DECQ        (SP)
 	JNZ         pixel
-	MOVQ        sum+0(FP), AX
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	VMOVUPS     Y4, 128(AX)
-	VMOVUPS     Y5, 160(AX)
-	VMOVUPS     Y6, 192(AX)
-	VMOVUPS     Y7, 224(AX)
-	VMOVUPS     Y8, 256(AX)
-	VMOVUPS     Y9, 288(AX)
-	VMOVUPS     Y10, 320(AX)
+	MOVQ        sum+0(FP), CX
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     Y3, 96(CX)
+	VMOVUPS     Y4, 128(CX)
+	VMOVUPS     Y5, 160(CX)
+	VMOVUPS     Y6, 192(CX)
+	VMOVUPS     Y7, 224(CX)
+	VMOVUPS     Y8, 256(CX)
+	VMOVUPS     Y9, 288(CX)
+	VMOVUPS     Y10, 320(CX)
+	ADDQ        weight+88(FP), CX
+	MOVQ        CX, sum+0(FP)
+	MOVQ        xPlane+72(FP), CX
+	ADDQ        CX, x+8(FP)
+	MOVQ        dyPlane+80(FP), CX
+	ADDQ        CX, dy+24(FP)
+	DECQ        blocks+64(FP)
+	JNZ         block
 	VZEROUPPER
 	RET
 
-// func pack1(dst *float32, src *float32, n int, pitch int)
+// func pack1(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int)
 // Requires: AVX
-TEXT ·pack1(SB), NOSPLIT, $0-32
+TEXT ·pack1(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
-	MOVQ n+16(FP), DX
-	MOVQ pitch+24(FP), BX
+	MOVQ pitch+24(FP), DX
+	MOVQ rows+32(FP), BX
+	MOVQ dstRow+40(FP), SI
+	MOVQ srcRow+48(FP), DI
+	MOVQ n+16(FP), R8
+
+row:
+	MOVQ AX, R10
+	MOVQ CX, R11
+	MOVQ R8, R9
 
 pixel:
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    BX, CX
-	ADDQ    $0x20, AX
-	DECQ    DX
+	VMOVUPS (R11), Y0
+	VMOVUPS Y0, (R10)
+	ADDQ    DX, R11
+	ADDQ    $0x20, R10
+	DECQ    R9
 	JNZ     pixel
+	ADDQ    SI, AX
+	ADDQ    DI, CX
+	DECQ    BX
+	JNZ     row
 	VZEROUPPER
 	RET
 
-// func pack2(dst *float32, src *float32, n int, pitch int, plane int)
+// func pack2(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int, plane int)
 // Requires: AVX
-TEXT ·pack2(SB), NOSPLIT, $0-40
+TEXT ·pack2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
-	MOVQ n+16(FP), DX
-	MOVQ pitch+24(FP), BX
-	MOVQ plane+32(FP), SI
+	MOVQ pitch+24(FP), DX
+	MOVQ rows+32(FP), BX
+	MOVQ plane+56(FP), SI
+	MOVQ dstRow+40(FP), DI
+	MOVQ srcRow+48(FP), R8
+	MOVQ n+16(FP), R9
+
+row:
+	MOVQ AX, R11
+	MOVQ CX, R12
+	MOVQ R9, R10
 
 pixel:
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, (AX)(SI*1)
-	ADDQ    BX, CX
-	ADDQ    $0x20, AX
-	DECQ    DX
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, (R11)(SI*1)
+	ADDQ    DX, R12
+	ADDQ    $0x20, R11
+	DECQ    R10
 	JNZ     pixel
+	ADDQ    DI, AX
+	ADDQ    R8, CX
+	DECQ    BX
+	JNZ     row
 	VZEROUPPER
 	RET
 
-// func packMasked(dst *float32, src *float32, n int, pitch int, mask *int32)
+// func packMasked(dst *float32, src *float32, n int, pitch int, rows int, dstRow int, srcRow int, mask *int32)
 // Requires: AVX
-TEXT ·packMasked(SB), NOSPLIT, $0-40
+TEXT ·packMasked(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
-	MOVQ    n+16(FP), DX
-	MOVQ    pitch+24(FP), BX
-	MOVQ    mask+32(FP), SI
-	VMOVUPS (SI), Y0
+	MOVQ    pitch+24(FP), DX
+	MOVQ    rows+32(FP), BX
+	MOVQ    mask+56(FP), SI
+	VMOVUPS (SI), Y1
+	MOVQ    dstRow+40(FP), SI
+	MOVQ    srcRow+48(FP), DI
+	MOVQ    n+16(FP), R8
+
+row:
+	MOVQ AX, R10
+	MOVQ CX, R11
+	MOVQ R8, R9
 
 pixel:
-	VMASKMOVPS (CX), Y0, Y1
-	VMOVUPS    Y1, (AX)
-	ADDQ       BX, CX
-	ADDQ       $0x20, AX
-	DECQ       DX
+	VMASKMOVPS (R11), Y1, Y0
+	VMOVUPS    Y0, (R10)
+	ADDQ       DX, R11
+	ADDQ       $0x20, R10
+	DECQ       R9
 	JNZ        pixel
+	ADDQ       SI, AX
+	ADDQ       DI, CX
+	DECQ       BX
+	JNZ        row
 	VZEROUPPER
 	RET
 

@@ -26,35 +26,45 @@ func (w *weightGradient) run(lo, hi int) {
 	rows := maxRows(w.row, 2*4*lanes*(l.pitch+w.col.out))
 	plane := rows * l.pitch * lanes
 	yPlane := rows * w.col.out * lanes
-	weight := w.row.k * w.col.k * lanes
+	taps := w.row.k * w.col.k
+	weight := taps * lanes
 	memory := s.take(2*plane + 2*yPlane + 2*weight)
 	planes, memory := memory[:2*plane], memory[2*plane:]
 	yPlanes, weights := memory[:2*yPlane], memory[2*yPlane:]
-	clear(planes)
+	clear(planes) // the margins stay 0 from now on
+	valid := s.valid(w.row)
 
 	eachGroup(w.c, func(g group) {
-		g.pack(weights, w.dw, w.row.k*w.col.k, w.c, weight)
+		g.pack(weights, w.dw, taps, w.c, 1, 0, 0, weight)
+		p := sums{
+			group: g, l: l, x: planes, dy: yPlanes, sum: weights,
+			xPlane: 4 * plane, dyPlane: 4 * yPlane, weight: 4 * weight,
+			xRow: 4 * lanes * w.row.stride * l.pitch, dyRow: 4 * lanes * w.col.out, cols: w.col.out,
+		}
 		eachChunk(w.row, lo, hi, rows, func(k chunk) {
-			// A chunk of padding only has no source rows but any
-			// number of lines, none of which counts.
 			if k.n == 0 {
-				return
+				return // lines that see nothing but padding
 			}
 			g.packRows(planes, w.x, l, w.col.src, w.c, k.rows, k.rows+k.n, plane)
-			g.pack(yPlanes, w.dy[k.line*w.col.out*w.c:], (k.end-k.first)*w.col.out, w.c, yPlane)
-			for b := range g.blocks {
-				w.chunk(k, l, weights[b*weight:], planes[b*plane:][:plane], yPlanes[b*yPlane:])
-			}
+			g.pack(yPlanes, w.dy[k.line*w.col.out*w.c:], (k.end-k.first)*w.col.out, w.c, 1, 0, 0, yPlane)
+			w.chunk(k, &p, valid)
 		})
-		for b := range g.blocks {
-			w.unpack(g, weights[b*weight:], g.c0+b*lanes)
-		}
+		w.unpack(g, weights, weight)
 	})
 }
 
-// chunk adds the contribution of one chunk to the packed sums of one block of
-// channels.
-func (w *weightGradient) chunk(k chunk, l layout, sums, x, dy []float32) {
+// sums is what the sums of one group of channels have in common.
+type sums struct {
+	group
+	l                       layout
+	x, dy, sum              []float32
+	xPlane, dyPlane, weight int // bytes from one block to the next
+	xRow, dyRow             int // bytes from one line to the next
+	cols                    int
+}
+
+// chunk adds the contribution of one chunk of lines.
+func (w *weightGradient) chunk(k chunk, p *sums, valid []span) {
 	// Taps share loads of dy: whole rows of the kernel, as many as fit, or
 	// parts of one row.
 	rows := max(1, min(w.row.k, maxTaps/w.col.k))
@@ -64,84 +74,82 @@ func (w *weightGradient) chunk(k chunk, l layout, sums, x, dy []float32) {
 	from := k.rows % w.row.src
 	var offs [maxTaps]int
 	for a := 0; a < w.row.k; a += rows {
-		for b := 0; b < w.col.k; b += size {
-			n := min(size, w.col.k-b)
-			for o := k.first; o < k.end; {
-				// Lines with the same valid rows of the kernel go together.
-				lo, hi := w.valid(rp, o, a, a+rows)
-				end := o + 1
-				for end < k.end {
-					if l, h := w.valid(rp, end, a, a+rows); l != lo || h != hi {
-						break
-					}
-					end++
-				}
-				if lo < hi {
-					i := 0
-					for r := range hi - lo {
-						for q := range n {
-							offs[i] = 4 * lanes * (r*rp.atStep*l.pitch + l.slot(cp.at0+(b+q)*cp.atStep))
-							i++
+		for o := k.first; o < k.end; {
+			// Lines with the same valid rows of the kernel go together.
+			v := valid[o].within(a, a+rows)
+			end := o + 1
+			for end < k.end && valid[end].within(a, a+rows) == v {
+				end++
+			}
+			if v.lo < v.hi {
+				at := rp.at0 + v.lo*rp.atStep + o*rp.advance - from
+				x, dy := p.x[at*p.l.pitch*lanes:], p.dy[(o-k.first)*w.col.out*lanes:]
+				for b := 0; b < w.col.k; b += size {
+					n := 0
+					for r := range v.hi - v.lo {
+						for q := b; q < min(b+size, w.col.k); q++ {
+							offs[n] = 4 * lanes * (r*rp.atStep*p.l.pitch + p.l.slot(cp.at0+q*cp.atStep))
+							n++
 						}
 					}
-					at := rp.at0 + lo*rp.atStep + o*rp.advance - from
-					addTaps(i, sums[(lo*w.col.k+b)*lanes:], x[at*l.pitch*lanes:], offs[:], dy[(o-k.first)*w.col.out*lanes:],
-						w.col.out, end-o, 4*lanes*rp.advance*l.pitch, 4*lanes*w.col.out)
+					p.add(n, p.sum[(v.lo*w.col.k+b)*lanes:], x, offs[:], dy, end-o)
 				}
-				o = end
 			}
+			o = end
 		}
 	}
 }
 
-// valid is the range of kernel rows within [a,b) whose source exists for output
-// line o.
-func (w *weightGradient) valid(p phase, o, a, b int) (lo, hi int) {
-	lo, hi = p.valid(o, w.row.src)
-	lo, hi = max(lo, a), min(hi, b)
-	return lo, max(lo, hi)
+// within is the part of s that lies in [lo,hi).
+func (s span) within(lo, hi int) span {
+	lo, hi = max(s.lo, lo), min(s.hi, hi)
+	return span{lo, max(lo, hi)}
 }
 
-// unpack stores one block of sums.
-func (w *weightGradient) unpack(g group, sums []float32, c0 int) {
+// unpack stores the group's sums.
+func (w *weightGradient) unpack(g group, sums []float32, weight int) {
 	taps := w.row.k * w.col.k
-	if g.mask == nil {
-		unpack1(&w.dw[c0], &sums[0], taps, 4*w.c)
-		return
-	}
-	for t := range taps {
-		copy(w.dw[t*w.c+c0:][:w.c-c0], sums[t*lanes:])
+	for b := range g.blocks {
+		c0, from := g.c0+b*lanes, sums[b*weight:]
+		if g.mask == nil {
+			unpack1(&w.dw[c0], &from[0], taps, 4*w.c)
+			continue
+		}
+		for t := range taps {
+			copy(w.dw[t*w.c+c0:][:w.c-c0], from[t*lanes:])
+		}
 	}
 }
 
-// addTaps adds n taps. It is not inlined so that loops around it can be
-// preempted.
+// add adds n taps over that many lines. It is not inlined so that loops around
+// it can be preempted.
 //
 //go:noinline
-func addTaps(n int, sum, x []float32, off []int, dy []float32, cols, rows, xPitch, dyPitch int) {
-	s, p, o, d := &sum[0], &x[0], &off[0], &dy[0]
+func (p *sums) add(n int, sum, x []float32, off []int, dy []float32, lines int) {
+	s, v, o, d := &sum[0], &x[0], &off[0], &dy[0]
+	cols, xRow, dyRow, blocks, xPlane, dyPlane, weight := p.cols, p.xRow, p.dyRow, p.blocks, p.xPlane, p.dyPlane, p.weight
 	switch n {
 	case 1:
-		gradient1(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient1(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 2:
-		gradient2(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient2(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 3:
-		gradient3(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient3(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 4:
-		gradient4(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient4(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 5:
-		gradient5(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient5(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 6:
-		gradient6(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient6(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 7:
-		gradient7(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient7(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 8:
-		gradient8(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient8(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 9:
-		gradient9(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient9(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 10:
-		gradient10(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient10(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	case 11:
-		gradient11(s, p, o, d, cols, rows, xPitch, dyPitch)
+		gradient11(s, v, o, d, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
 	}
 }

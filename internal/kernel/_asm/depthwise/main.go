@@ -26,50 +26,65 @@ func main() {
 	for n := 1; n <= maxTaps; n++ {
 		gradient(n)
 	}
-	pack1()
-	pack2()
-	packMasked()
+	pack("pack1", false, false, "pack1 copies 8 channels of rows x n pixels to a plane. Pixels of src are pitch bytes apart, rows srcRow",
+		"bytes in src and dstRow bytes in the plane.")
+	pack("pack2", true, false, "pack2 is pack1 for 16 channels and two planes, which are plane bytes apart.")
+	pack("packMasked", false, true, "packMasked is pack1 that reads only the channels in mask; the others become 0.")
 	unpack()
 	Generate()
 }
 
 func at(base reg.Register, disp int) Mem { return Mem{Base: base, Disp: disp} }
 
-// correlate generates n output columns x 8 channels:
-//
-//	for range tiles {
-//		for j := range n {
-//			acc := 0
-//			for t := range taps { acc += w[t] * x[off[t]/32+j] }
-//			dst[j*step] = max(last[1], acc+last[0]) // lanes of mask only, if not nil
-//		}
-//		x, dst = x[n:], dst[n*step:]
-//	}
+// arg is the place of an integer argument, which the kernels also use as a
+// variable.
+func arg(name string) Mem {
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return p.Addr
+}
+
+// correlate generates n output columns x 8 channels.
 func correlate(n int) {
 	name := fmt.Sprintf("correlate%d", n)
-	TEXT(name, NOSPLIT, "func(dst, x, w *float32, off *int, taps, tiles, step int, last *float32, mask *int32)")
+	TEXT(name, NOSPLIT, "func(dst, x, w *float32, off *int, taps, tiles, step, rows, xRow, dstRow, blocks, plane, weight int, last *float32, mask *int32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s computes tiles of %d output columns and 8 channels. Output columns are step bytes apart; tap t", name, n),
-		"reads the packed pixels at x + off[t] bytes. The result is max(last[8+i], sum + last[i]); mask, if",
-		"not nil, chooses the channels that are stored.")
-	dst := Load(Param("dst"), GP64())
-	x := Load(Param("x"), GP64())
-	w0 := Load(Param("w"), GP64())
-	off := Load(Param("off"), GP64())
+	Doc(fmt.Sprintf("%s computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of %d columns.", name, n),
+		"It equals, with all distances in bytes, for one block, row and column, and lane i of it:",
+		"",
+		"\tsum := 0",
+		"\tfor t := range taps { sum += w[32*t] * x[off[t]] }",
+		"\t*dst = max(last[8+i], sum+last[i])",
+		"",
+		"The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32",
+		"in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.")
+	tilesLeft, rowsLeft := AllocLocal(8), AllocLocal(8)
 	taps := Load(Param("taps"), GP64())
-	tiles := Load(Param("tiles"), GP64())
-	step := Load(Param("step"), GP64())
-	last := Load(Param("last"), GP64())
-	mask := Load(Param("mask"), GP64())
+	off := Load(Param("off"), GP64())
 	LEAQ(Mem{Base: off, Index: taps, Scale: 8}, off)
 	NEGQ(taps)
+	step := Load(Param("step"), GP64())
+	last := Load(Param("last"), GP64())
+	w0 := Load(Param("w"), GP64())
 	acc := make([]reg.VecVirtual, n)
 	for j := range acc {
 		acc[j] = YMM()
 	}
 	wv := YMM()
-	w, i, o := GP64(), GP64(), GP64()
+	dstRow, xRow, dst, x, w, i, o := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 
+	Label("block")
+	MOVQ(arg("rows"), o)
+	MOVQ(o, rowsLeft)
+	MOVQ(arg("dst"), dstRow)
+	MOVQ(arg("x"), xRow)
+	Label("row")
+	MOVQ(arg("tiles"), o)
+	MOVQ(o, tilesLeft)
+	MOVQ(dstRow, dst)
+	MOVQ(xRow, x)
 	Label("tile")
 	for _, a := range acc {
 		VXORPS(a, a, a)
@@ -97,7 +112,8 @@ func correlate(n int) {
 	for _, a := range acc {
 		VMAXPS(a, wv, a) // a NaN in a stays
 	}
-	TESTQ(mask, mask)
+	MOVQ(arg("mask"), o)
+	TESTQ(o, o)
 	JNZ(LabelRef("masked"))
 	for _, a := range acc {
 		VMOVUPS(a, at(dst, 0))
@@ -105,13 +121,24 @@ func correlate(n int) {
 	}
 	Label("next")
 	ADDQ(U32(32*n), x)
-	DECQ(tiles)
+	DECQ(tilesLeft)
 	JNZ(LabelRef("tile"))
+	ADDQ(arg("dstRow"), dstRow)
+	ADDQ(arg("xRow"), xRow)
+	DECQ(rowsLeft)
+	JNZ(LabelRef("row"))
+	MOVQ(arg("plane"), o)
+	ADDQ(o, arg("x"))
+	ADDQ(Imm(32), arg("dst"))
+	ADDQ(Imm(64), last)
+	ADDQ(arg("weight"), w0)
+	DECQ(arg("blocks"))
+	JNZ(LabelRef("block"))
 	VZEROUPPER()
 	RET()
 
 	Label("masked")
-	VMOVUPS(at(mask, 0), wv)
+	VMOVUPS(at(o, 0), wv)
 	for _, a := range acc {
 		VMASKMOVPS(a, wv, at(dst, 0))
 		ADDQ(step, dst)
@@ -122,12 +149,25 @@ func correlate(n int) {
 // gradient generates the sums of n taps over rows x cols pixels.
 func gradient(n int) {
 	name := fmt.Sprintf("gradient%d", n)
-	TEXT(name, NOSPLIT, "func(sum, x *float32, off *int, dy *float32, cols, rows, xPitch, dyPitch int)")
+	TEXT(name, NOSPLIT, "func(sum, x *float32, off *int, dy *float32, cols, rows, xRow, dyRow, blocks, xPlane, dyPlane, weight int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s adds to the %d vectors of sum the products of dy with x at off[0], off[1], ... bytes, over rows", name, n),
-		"of cols packed pixels; rows are xPitch and dyPitch bytes apart.")
-	x := Load(Param("x"), GP64())
-	off := Load(Param("off"), GP64())
+	Doc(fmt.Sprintf("%s adds %d taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,", name, n),
+		"with all distances in bytes:",
+		"",
+		"\tfor r := range rows {",
+		"\t\tfor c := range cols { sum[32*t] += dy[r*dyRow+32*c] * x[off[t]+r*xRow+32*c] }",
+		"\t}",
+		"",
+		"The next block lies weight further in sum, xPlane in x and dyPlane in dy.")
+	rowsLeft := AllocLocal(8)
+	x, off := GP64(), GP64()
+	end := GP64()
+	MOVQ(arg("cols"), end)
+	SHLQ(Imm(5), end)
+	MOVQ(end, arg("cols"))
+	Label("block")
+	MOVQ(arg("x"), x)
+	MOVQ(arg("off"), off)
 	taps := make([]reg.GPVirtual, n)
 	for t := range taps {
 		taps[t] = GP64()
@@ -138,27 +178,24 @@ func gradient(n int) {
 	}
 	// The last tap takes over x, so that no register is needed besides.
 	ADDQ(at(off, 8*(n-1)), x)
-	taps[n-1] = x.(reg.GPVirtual)
+	taps[n-1] = x
 
-	sum := Load(Param("sum"), GP64())
+	sums := GP64()
+	MOVQ(arg("sum"), sums)
 	acc := make([]reg.VecVirtual, n)
 	for t := range acc {
 		acc[t] = YMM()
-		VMOVUPS(at(sum, 32*t), acc[t])
+		VMOVUPS(at(sums, 32*t), acc[t])
 	}
-	dy := Load(Param("dy"), GP64())
-	idx, end := GP64(), GP64()
+	dy, idx := GP64(), GP64()
 	d := YMM()
-	cols, _ := Param("cols").Resolve()
-	rows, _ := Param("rows").Resolve()
-	xPitch, _ := Param("xPitch").Resolve()
-	dyPitch, _ := Param("dyPitch").Resolve()
-	Comment("idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.")
-	MOVQ(cols.Addr, end)
-	SHLQ(Imm(5), end)
-	MOVQ(end, cols.Addr)
+	MOVQ(arg("rows"), end)
+	MOVQ(end, rowsLeft)
+	MOVQ(arg("dy"), dy)
+	MOVQ(arg("cols"), end)
 	XORQ(idx, idx)
 
+	Comment("idx runs over x and, because dy moves by dyPitch - xPitch at every row, over dy too.")
 	Label("pixel")
 	VMOVUPS(Mem{Base: dy, Index: idx, Scale: 1}, d)
 	for t, a := range acc {
@@ -167,78 +204,84 @@ func gradient(n int) {
 	ADDQ(Imm(32), idx)
 	CMPQ(idx, end)
 	JNE(LabelRef("pixel"))
-	SUBQ(cols.Addr, idx)
-	ADDQ(xPitch.Addr, idx)
-	ADDQ(xPitch.Addr, end)
-	ADDQ(dyPitch.Addr, dy)
-	SUBQ(xPitch.Addr, dy)
-	DECQ(rows.Addr)
+	SUBQ(arg("cols"), idx)
+	ADDQ(arg("xRow"), idx)
+	ADDQ(arg("xRow"), end)
+	ADDQ(arg("dyRow"), dy)
+	SUBQ(arg("xRow"), dy)
+	DECQ(rowsLeft)
 	JNZ(LabelRef("pixel"))
 
-	sum = Load(Param("sum"), GP64())
+	MOVQ(arg("sum"), end)
 	for t, a := range acc {
-		VMOVUPS(a, at(sum, 32*t))
+		VMOVUPS(a, at(end, 32*t))
 	}
+	ADDQ(arg("weight"), end)
+	MOVQ(end, arg("sum"))
+	MOVQ(arg("xPlane"), end)
+	ADDQ(end, arg("x"))
+	MOVQ(arg("dyPlane"), end)
+	ADDQ(end, arg("dy"))
+	DECQ(arg("blocks"))
+	JNZ(LabelRef("block"))
 	VZEROUPPER()
 	RET()
 }
 
-func pack1() {
-	TEXT("pack1", NOSPLIT, "func(dst, src *float32, n, pitch int)")
+// pack generates copying 8 channels of pixels, or 16 to two planes, or those in
+// a mask.
+func pack(name string, two, masked bool, doc ...string) {
+	signature := "func(dst, src *float32, n, pitch, rows, dstRow, srcRow int"
+	if two {
+		signature += ", plane int"
+	}
+	if masked {
+		signature += ", mask *int32"
+	}
+	TEXT(name, NOSPLIT, signature+")")
 	Pragma("noescape")
-	Doc("pack1 copies 8 elements from every one of n pixels, which are pitch bytes apart, to a plane.")
-	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	n, pitch := Load(Param("n"), GP64()), Load(Param("pitch"), GP64())
-	v := YMM()
+	Doc(doc...)
+	dstRow, srcRow := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	pitch := Load(Param("pitch"), GP64())
+	rows := Load(Param("rows"), GP64())
+	var plane, mask reg.Register
+	a, b, m := YMM(), YMM(), YMM()
+	if two {
+		plane = Load(Param("plane"), GP64())
+	}
+	if masked {
+		mask = Load(Param("mask"), GP64())
+		VMOVUPS(at(mask, 0), m)
+	}
+	dstPitch := Load(Param("dstRow"), GP64())
+	srcPitch := Load(Param("srcRow"), GP64())
+	cols := Load(Param("n"), GP64())
+	n, dst, src := GP64(), GP64(), GP64()
+	Label("row")
+	MOVQ(dstRow, dst)
+	MOVQ(srcRow, src)
+	MOVQ(cols, n)
 	Label("pixel")
-	VMOVUPS(at(src, 0), v)
-	VMOVUPS(v, at(dst, 0))
-	ADDQ(pitch, src)
-	ADDQ(Imm(32), dst)
-	DECQ(n)
-	JNZ(LabelRef("pixel"))
-	VZEROUPPER()
-	RET()
-}
-
-func pack2() {
-	TEXT("pack2", NOSPLIT, "func(dst, src *float32, n, pitch, plane int)")
-	Pragma("noescape")
-	Doc("pack2 copies 16 elements from every one of n pixels, which are pitch bytes apart, to two planes, which",
-		"are plane bytes apart.")
-	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	n, pitch := Load(Param("n"), GP64()), Load(Param("pitch"), GP64())
-	plane := Load(Param("plane"), GP64())
-	a, b := YMM(), YMM()
-	Label("pixel")
-	VMOVUPS(at(src, 0), a)
-	VMOVUPS(at(src, 32), b)
+	if masked {
+		VMASKMOVPS(at(src, 0), m, a)
+	} else {
+		VMOVUPS(at(src, 0), a)
+	}
+	if two {
+		VMOVUPS(at(src, 32), b)
+	}
 	VMOVUPS(a, at(dst, 0))
-	VMOVUPS(b, Mem{Base: dst, Index: plane, Scale: 1})
+	if two {
+		VMOVUPS(b, Mem{Base: dst, Index: plane, Scale: 1})
+	}
 	ADDQ(pitch, src)
 	ADDQ(Imm(32), dst)
 	DECQ(n)
 	JNZ(LabelRef("pixel"))
-	VZEROUPPER()
-	RET()
-}
-
-func packMasked() {
-	TEXT("packMasked", NOSPLIT, "func(dst, src *float32, n, pitch int, mask *int32)")
-	Pragma("noescape")
-	Doc("packMasked is pack1 that reads only the elements in mask; the others become 0.")
-	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	n, pitch := Load(Param("n"), GP64()), Load(Param("pitch"), GP64())
-	mask := Load(Param("mask"), GP64())
-	m, v := YMM(), YMM()
-	VMOVUPS(at(mask, 0), m)
-	Label("pixel")
-	VMASKMOVPS(at(src, 0), m, v)
-	VMOVUPS(v, at(dst, 0))
-	ADDQ(pitch, src)
-	ADDQ(Imm(32), dst)
-	DECQ(n)
-	JNZ(LabelRef("pixel"))
+	ADDQ(dstPitch, dstRow)
+	ADDQ(srcPitch, srcRow)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
