@@ -68,5 +68,5 @@ func (b *Backend) Attention(dst, probs, qkv device.Buffer, h device.Heads) {
 // AttentionBackward computes the gradient of Attention.
 func (b *Backend) AttentionBackward(dqkv, dy, qkv, probs device.Buffer, h device.Heads) {
 	x, d, e := f32(qkv), f32(dqkv), h.H*h.D
-	attention.Backward(b.pool, &b.arena, d, d[e:], d[2*e:], f32(dy), x, x[e:], x[2*e:], f32(probs), heads(h))
+	attention.Backward(b.pool, &b.arena, d, d[e:], d[2*e:], f32(dy), f32(probs), x, x[e:], x[2*e:], heads(h))
 }
