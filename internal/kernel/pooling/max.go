@@ -37,16 +37,11 @@ func MaxGeneric[T kernel.Float](dst []T, index []int32, x []T, g kernel.Window, 
 		for ow := range outW {
 			w0, kw0, kw1 := taps(ow, g.StrideW, g.PadW, g.DilW, g.KW, g.W)
 			at := (l*outW + ow) * g.C
+			empty(dst, index, at, g.C)
 			out := dst[at:][:g.C]
-			for i := range out {
-				out[i] = T(math.Inf(-1))
-			}
 			var where []int32
 			if index != nil {
 				where = index[at:][:g.C]
-				for i := range where {
-					where[i] = -1
-				}
 			}
 			first := true
 			for kh := kh0; kh < kh1; kh++ {
@@ -63,6 +58,16 @@ func MaxGeneric[T kernel.Float](dst []T, index []int32, x []T, g kernel.Window, 
 					first = false
 				}
 			}
+		}
+	}
+}
+
+// empty writes n maxima of nothing.
+func empty[T kernel.Float](dst []T, index []int32, at, n int) {
+	for i := at; i < at+n; i++ {
+		dst[i] = T(math.Inf(-1))
+		if index != nil {
+			index[i] = -1
 		}
 	}
 }
