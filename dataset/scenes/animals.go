@@ -40,23 +40,26 @@ func birdInFlight(p *pen) {
 	l := p.look
 	long, thick := p.in(560, 680), p.in(190, 270)
 	up := p.in(700, 950)
-	wing := func(with paint, lift, back int) {
-		p.to(220, -40)
-		p.curve(100, lift/2, -back, lift)
-		p.curve(-back/2-320, lift/3, -300, 0)
+	// A wing from the shoulders to a tip, its trailing edge in two scallops.
+	wing := func(with paint, tipX, tipY int) {
+		p.to(270, -30)
+		p.curve(tipX/2+250, tipY*2/3, tipX, tipY)
+		p.curve(tipX/2-60, tipY*3/4, tipX/2-120, tipY/2)
+		p.curve(tipX/2-240, tipY*2/5, -280, 0)
 		p.fill(with)
 	}
-	wing(l.third, -up*3/4, p.in(-500, -150))
+	wing(l.third, p.in(150, 500), -up*p.in(70, 95)/100)
 	n := p.in(80, 200)
 	p.poly(l.second, -long+150, -60, -long-320, -n, -long-200, 20, -long-320, n+60, -long+150, 90)
 	hx, hy, r := long-20, -p.in(60, 140), p.in(190, 240)
 	p.poly(l.third, hx+r-60, hy-80, hx+r+p.in(180, 300), hy+50, hx+r-60, hy+90)
 	p.ellipse(l.main, 0, 0, long, thick)
 	p.ellipse(l.main, hx, hy, r, r)
-	if p.maybe(70) {
-		wing(l.second, -up, p.in(100, 500))
+	tip := -p.in(250, 700)
+	if p.maybe(65) {
+		wing(l.second, tip, -up)
 	} else {
-		wing(l.second, up, p.in(100, 500))
+		wing(l.second, tip, up)
 	}
 	eye(p, hx+r/3, hy-r/5, 65)
 }

@@ -54,11 +54,11 @@ func mushroom(p *pen) {
 	if p.maybe(40) { // a ring
 		p.poly(l.third, -top-60, brim+250, top+60, brim+250, top+130, brim+350, -top-130, brim+350)
 	}
-	if p.maybe(35) { // pointed
+	if p.maybe(35) { // a bell with a knob
 		p.to(-wide, brim)
-		p.curve(-wide/2, brim-high/3, -60, brim-high)
-		p.curve(0, brim-high-60, 60, brim-high)
-		p.curve(wide/2, brim-high/3, wide, brim)
+		p.curve(-wide*4/5, brim-high*4/5, -110, brim-high+40)
+		p.curve(0, brim-high-140, 110, brim-high+40)
+		p.curve(wide*4/5, brim-high*4/5, wide, brim)
 	} else {
 		p.arc(0, brim, wide, high, turn/2, turn)
 	}

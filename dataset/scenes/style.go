@@ -63,7 +63,7 @@ var manners = [...]manner{
 		inks:   palette{span{30, 160}, span{10, 70}},
 		gap:    110,
 
-		size: span{600, 900}, shift: 700, turn: 18, stretch: 130, tilt: 120,
+		size: span{680, 920}, shift: 700, turn: 18, stretch: 130, tilt: 120,
 
 		outline: span{10, 18}, lined: 50, twice: 0, fill: span{256, 256}, woven: 20,
 		wobble: span{0, 50},
@@ -71,7 +71,7 @@ var manners = [...]manner{
 		clutter: span{0, 4}, front: span{0, 1}, shade: 40,
 
 		light: span{200, 280}, slope: 70, tints: []rgb{{255, 255, 255}},
-		blur: span{0, 60}, noise: span{3, 18},
+		blur: span{0, 60}, noise: span{2, 15},
 	},
 	Testing: {
 		ground: palette{span{20, 150}, span{90, 235}},
@@ -79,15 +79,15 @@ var manners = [...]manner{
 		inks:   palette{span{20, 120}, span{0, 50}},
 		gap:    125,
 
-		size: span{580, 900}, shift: 900, turn: 22, stretch: 150, tilt: 160,
+		size: span{640, 920}, shift: 850, turn: 25, stretch: 150, tilt: 160,
 
-		outline: span{9, 17}, lined: 85, twice: 60, fill: span{215, 256}, woven: 35,
+		outline: span{9, 17}, lined: 85, twice: 60, fill: span{185, 256}, woven: 45,
 		wobble: span{20, 70},
 
 		clutter: span{1, 5}, front: span{0, 1}, shade: 60,
 
 		light: span{205, 280}, slope: 80,
 		tints: []rgb{{255, 220, 175}, {195, 210, 255}, {245, 200, 235}},
-		blur:  span{20, 80}, noise: span{4, 20},
+		blur:  span{20, 80}, noise: span{4, 18},
 	},
 }

@@ -48,7 +48,7 @@ func (a *artist) background(r *rand.Rand, m *manner, ground rgb) {
 // the categories are made as well, so that a wheel or a gable alone says
 // little.
 func (a *artist) clutter(r *rand.Rand, m *manner, ground rgb, sun int) {
-	size := span{120, 420}.draw(r)
+	size := span{110, 340}.draw(r)
 	around := span{-1000, 1000}
 	a.thing(r, m, ground, sun, around.draw(r), around.draw(r), size)
 }
@@ -57,7 +57,7 @@ func (a *artist) clutter(r *rand.Rand, m *manner, ground rgb, sun int) {
 func (a *artist) front(r *rand.Rand, m *manner, ground rgb, sun, x, y, size int) {
 	sin, cos := sincos(r.IntN(turn))
 	far := size * span{700, 1050}.draw(r) / 1000
-	a.thing(r, m, ground, sun, x+far*cos/one, y+far*sin/one, size*span{200, 420}.draw(r)/1000)
+	a.thing(r, m, ground, sun, x+far*cos/one, y+far*sin/one, size*span{180, 360}.draw(r)/1000)
 }
 
 func (a *artist) thing(r *rand.Rand, m *manner, ground rgb, sun, x, y, size int) {
