@@ -59,6 +59,16 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 	if s.N == 0 {
 		return
 	}
+	if s.Pointwise() {
+		memory := a.Get(gemm.PackedLen(s.K, s.C))
+		defer a.Put(memory)
+		packed := gemm.PackIn(memory, gemm.Operand[float32]{Data: w, RowStride: s.C, ColStride: 1}, s.K, s.C)
+		rows := s.N * s.H * s.W
+		p.Split(rows, share(p, rows, maxRows), func(lo, hi, _ int) {
+			gemm.Mul(dx[lo*s.C:], s.C, hi-lo, gemm.Operand[float32]{Data: dy[lo*s.K:], RowStride: s.K, ColStride: 1}, packed, false, nil, 0)
+		})
+		return
+	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
 	cg, kg := s.C/s.Groups, s.K/s.Groups
 	memory := a.Get(s.Groups * gemm.PackedLen(kg*s.KH*s.KW, cg))

@@ -111,26 +111,32 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 }
 
 // parts is the number of independent parts of dw.
-func (g *gradient) parts() int { return g.s.Groups * g.blocks * g.runs }
+func (g *gradient) parts() int { return g.blocks * g.runs }
 
 // part computes the given part of dw from the given chunk of lines.
 func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	s := g.s
 	cg, kg := s.C/s.Groups, s.K/s.Groups
-	group, block, run := part/(g.blocks*g.runs), part/g.runs%g.blocks, part%g.runs
-	k0 := group*kg + block*g.rows
-	rows := min(g.rows, kg-block*g.rows)
+	block, run := part/g.runs, part%g.runs
+	k0 := block * g.rows
+	rows := min(g.rows, kg-k0)
 	kh, kw := run/g.taps, run%g.taps
 	dst := dw[k0*s.Inner()+run*g.run:]
 	first, last := chunk*g.lines, min((chunk+1)*g.lines, s.N*g.oh)
+	if s.Pointwise() {
+		at, n := first*g.ow, (last-first)*g.ow
+		gemm.MulPlain(dst, s.C, rows, s.C, n, gemm.Operand[float32]{Data: dy[at*s.K+k0:], RowStride: 1, ColStride: s.K},
+			gemm.Operand[float32]{Data: x[at*s.C:], RowStride: s.C, ColStride: 1}, false)
+		return
+	}
 
 	line := g.width * s.C
 	src := a.Get(g.band*line + gemm.Slack(g.run))
 	defer a.Put(src)
 	clear(src[g.band*line:])
 	if first >= last {
-		for i := range rows {
-			clear(dst[i*s.Inner():][:g.run])
+		for i := range s.Groups * rows {
+			clear(dst[(i/rows*kg+i%rows)*s.Inner():][:g.run])
 		}
 	}
 	for at := first; at < last; at += g.band {
@@ -139,9 +145,11 @@ func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 			img, l := (at+i)/g.oh, (at+i)%g.oh
 			padLine(src[i*line:][:line], x, img, l*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW, s.H, s.W, s.C)
 		}
-		gemm.MulLines(dst, s.Inner(),
-			gemm.Gather{Data: dy[at*g.ow*s.K+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K},
-			gemm.Lines{Data: src[group*cg:], Runs: g.linesAt[:n], Step: s.StrideW * s.C, N: g.run},
-			at > first)
+		for group := range s.Groups {
+			gemm.MulLines(dst[group*kg*s.Inner():], s.Inner(),
+				gemm.Gather{Data: dy[at*g.ow*s.K+group*kg+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K},
+				gemm.Lines{Data: src[group*cg:], Runs: g.linesAt[:n], Step: s.StrideW * s.C, N: g.run},
+				at > first)
+		}
 	}
 }

@@ -50,15 +50,13 @@ func BenchmarkMul(b *testing.B) {
 	}
 }
 
-// BenchmarkMulTransposed measures dw [out,in] = dyᵀ x, packing x included.
-func BenchmarkMulTransposed(b *testing.B) {
-	for _, s := range []struct{ rows, out, in int }{{784, 768, 192}, {6272, 64, 64}, {1024, 16, 144}} {
+// BenchmarkMulPlain measures dw [out,in] = dyᵀ x, with x read where it lies.
+func BenchmarkMulPlain(b *testing.B) {
+	for _, s := range []struct{ rows, out, in int }{{784, 768, 192}, {6272, 64, 64}, {1024, 16, 144}, {512, 512, 512}} {
 		each(b, fmt.Sprintf("%dx%dx%d", s.rows, s.out, s.in), func(b *testing.B) {
 			x, dy, dw := filled(s.rows*s.in), filled(s.rows*s.out), filled(s.out*s.in)
-			var p Packed
 			for b.Loop() {
-				p.Repack(Operand[float32]{x, s.in, 1}, s.rows, s.in)
-				Mul(dw, s.in, s.out, Operand[float32]{dy, 1, s.out}, &p, false, nil, 0)
+				MulPlain(dw, s.in, s.out, s.in, s.rows, Operand[float32]{dy, 1, s.out}, Operand[float32]{x, s.in, 1}, false)
 			}
 			gflops(b, 2*float64(s.rows)*float64(s.out)*float64(s.in))
 		})

@@ -15,12 +15,12 @@ func Mul(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bo
 	checkDst(len(dst), ldc, m, b.n)
 	run := [1]int{}
 	p := product{
-		dst: dst, ldc: ldc,
-		a: a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
+		ldc: ldc,
+		a:   a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
 		b: b.data, panel: b.k * nr, bStep: nr,
 		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0,
 	}
-	p.mul()
+	p.mul(dst)
 }
 
 // Gather is a matrix A [M,K] whose elements are found through tables: element
@@ -43,7 +43,7 @@ func MulGather(dst []float32, ldc int, outs []int, a Gather, b *Packed, accumula
 		panic("gemm: the runs of A do not add up to the rows of B")
 	}
 	p := product{
-		dst: dst, outs: outs, ldc: ldc,
+		outs: outs, ldc: ldc,
 		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
 		b: b.data, panel: b.k * nr, bStep: nr,
 		m: len(a.Rows), n: b.n, accumulate: accumulate, epi: epi, row0: row0,
@@ -51,8 +51,8 @@ func MulGather(dst []float32, ldc int, outs []int, a Gather, b *Packed, accumula
 	if outs == nil {
 		checkDst(len(dst), ldc, p.m, p.n)
 	}
-	p.check()
-	p.mul()
+	p.check(dst)
+	p.mul(dst)
 }
 
 // Lines is a matrix B [K,N] that is read where it lies: element (r*run+l, j) is
@@ -77,12 +77,68 @@ func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
 		panic("gemm: A and B have different numbers of runs")
 	}
 	p := product{
-		dst: dst, ldc: ldc,
-		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
+		ldc: ldc,
+		a:   a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
 		b: b.Data, panel: nr, bRuns: b.Runs, bStep: b.Step,
 		m: len(a.Rows), n: b.N, accumulate: accumulate,
 	}
 	checkDst(len(dst), ldc, p.m, p.n)
-	p.check()
-	p.mul()
+	p.check(dst)
+	p.mul(dst)
+}
+
+// MulPlain computes dst[i*ldc+j] (+)= Σ a(i,l) b(l,j), l ascending in [0,k), for
+// i in [0,m), j in [0,n), as [Mul] does and with the same results, without
+// packing B: right for a B that is used once and whose rows are contiguous
+// (b.ColStride must be 1), above all for the gradient of a linear layer's
+// weights, dyᵀ x. Where there are many more rows than fit the caches, packing
+// is faster.
+func MulPlain(dst []float32, ldc, m, n, k int, a, b Operand[float32], accumulate bool) {
+	a.check("A", m, k)
+	b.check("B", k, n)
+	checkDst(len(dst), ldc, m, n)
+	if b.ColStride != 1 && n > 1 {
+		panic("gemm: the rows of B are not contiguous")
+	}
+	if m == 0 || n == 0 {
+		return
+	}
+	run := [1]int{}
+	p := product{
+		ldc: ldc,
+		a:   a.Data, lda: a.RowStride, runs: run[:min(k, 1)], run: k, step: a.ColStride,
+		b: b.Data, panel: nr, bStep: b.RowStride,
+		m: m, n: n / nr * nr, accumulate: accumulate,
+	}
+	p.mul(dst)
+	full := p.n
+	if full == n {
+		return
+	}
+	// The last columns are fewer than a panel: a panel's last rows may reach
+	// beyond the memory and are copied.
+	dst, p.b, p.n = dst[full:], b.Data[min(full, len(b.Data)):], n-full
+	safe := 0 // rows that do not
+	if len(p.b) >= nr {
+		safe = k
+		if b.RowStride > 0 {
+			safe = min(k, (len(p.b)-nr)/b.RowStride+1)
+		}
+	}
+	if safe > 0 || k == 0 {
+		p.run = safe
+		p.mul(dst)
+		p.accumulate = true
+	}
+	var panel [nr * nr]float32
+	for l := safe; l < k; l += nr {
+		rows := min(nr, k-l)
+		for i := range rows {
+			copy(panel[i*nr:][:n-full], p.b[(l+i)*b.RowStride:])
+		}
+		q := p
+		q.a, q.b, q.bStep, q.run = a.Data[l*a.ColStride:], panel[:], nr, rows
+		q.mul(dst)
+		p.accumulate = true
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/activation"
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
 )
 
@@ -188,7 +189,7 @@ func TestEpilogueMatchesItsDefinition(t *testing.T) {
 					}
 					want := slices.Clone(plain)
 					for i := range m {
-						e.Row(want[i*n:][:n], row0+i, 0, n)
+						apply(e, want[i*n:][:n], row0+i)
 					}
 					got := make([]float32, m*n)
 					Mul(got, n, m, a, Pack(b, k, n), false, e, row0)
@@ -197,6 +198,25 @@ func TestEpilogueMatchesItsDefinition(t *testing.T) {
 			}
 		}
 	})
+}
+
+// apply is e.Row with the activation taken from its package, whose accuracy is
+// not at issue here.
+func apply(e *kernel.Epilogue[float32], y []float32, r int) {
+	if e.Act == kernel.Identity || e.Act == kernel.ReLU {
+		e.Row(y, r, 0, len(y))
+		return
+	}
+	before, after := *e, *e
+	before.Act, after.Act = kernel.Identity, kernel.Identity
+	if e.ActLast {
+		after.Bias, after.Scale, after.Residual = nil, nil, nil
+	} else {
+		before.Scale, before.Residual, after.Bias = nil, nil, nil
+	}
+	before.Row(y, r, 0, len(y))
+	activation.Forward(y, y, e.Act)
+	after.Row(y, r, 0, len(y))
 }
 
 func TestResidualMayBeTheDestination(t *testing.T) {
@@ -302,6 +322,27 @@ func TestGatheredProductsMatchPlainOnes(t *testing.T) {
 	})
 }
 
+func TestPlainProductsMatchPackedOnes(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		for i, s := range [][3]int{{1, 1, 1}, {7, 20, 16}, {13, 33, 40}, {5, 100, 3}, {97, 600, 17}, {4, 0, 21}, {3, 2, 15}, {20, 9, 1}, {0, 3, 4}, {3, 4, 0}} {
+			m, k, n := s[0], s[1], s[2]
+			for _, la := range layouts {
+				for _, lb := range layouts[:2] {
+					a, b := la.operand(t, m, k, uint64(i)), lb.operand(t, k, n, uint64(i)+50)
+					for _, accumulate := range []bool{false, true} {
+						got, want := kerneltest.Guarded(t, m*n), make([]float32, m*n)
+						kerneltest.Normal(got, 3, 0, 1)
+						copy(want, got)
+						Mul(want, n, m, a, Pack(b, k, n), accumulate, nil, 0)
+						MulPlain(got, n, m, n, k, a, b, accumulate)
+						kerneltest.Equal(t, fmt.Sprintf("m=%d k=%d n=%d a:%v b:%v accumulate=%v", m, k, n, la, lb, accumulate), got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestPackKeepsElementsAndMemory(t *testing.T) {
 	for _, l := range layouts {
 		for _, s := range []struct{ k, n int }{{0, 0}, {3, 0}, {0, 3}, {1, 1}, {70, 16}, {9, 37}} {
@@ -326,11 +367,16 @@ func TestPackKeepsElementsAndMemory(t *testing.T) {
 	}
 }
 
-func TestMulDoesNotAllocate(t *testing.T) {
+func TestProductsDoNotAllocate(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		a, b := layout{}.operand(t, 100, 300, 1), layout{}.operand(t, 300, 20, 2)
-		p, dst := Pack(b, 300, 20), make([]float32, 100*20)
-		if n := testing.AllocsPerRun(10, func() { Mul(dst, 20, 100, a, p, false, nil, 0) }); n != 0 {
+		a, b := layout{}.operand(t, 100, 600, 1), layout{}.operand(t, 600, 20, 2)
+		p, dst := Pack(b, 600, 20), make([]float32, 100*20)
+		e := epilogue(20, 100, kernel.GELU, false)
+		if n := testing.AllocsPerRun(10, func() {
+			Mul(dst, 20, 100, a, p, false, nil, 0)
+			Mul(dst, 20, 100, a, p, false, e, 0)
+			MulPlain(dst, 20, 100, 20, 600, a, b, true)
+		}); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/activation"
 )
 
 // Blocking. A block of A, 192 KiB, stays in the second cache while the panels
@@ -29,7 +30,6 @@ func choose() cpu.Variant {
 // product is one multiplication: the operands of Mul, MulGather and MulLines
 // in one form.
 type product struct {
-	dst  []float32
 	outs []int // where the rows of dst begin, or nil: ldc apart
 	ldc  int
 
@@ -65,14 +65,14 @@ type block struct {
 	bStep      int
 	cols       int // 1..16
 	accumulate bool
-	epi        *kernel.Epilogue[float32] // nil unless the sum is complete and the epilogue is a plain one
+	epi        *kernel.Epilogue[float32] // nil unless this completes the sums; its activation is Identity or ReLU
 	row0, col0 int
 	ahead      int // from this block of B to the next one
 	width      int // columns of the whole result
 }
 
 // check panics if a table leads outside the memory.
-func (p *product) check() {
+func (p *product) check(dst []float32) {
 	if p.m == 0 || p.n == 0 {
 		return
 	}
@@ -80,7 +80,7 @@ func (p *product) check() {
 		if len(p.outs) != p.m {
 			panic("gemm: as many rows of the result as of A are wanted")
 		}
-		if lo, hi := bounds(p.outs); lo < 0 || hi+p.n > len(p.dst) {
+		if lo, hi := bounds(p.outs); lo < 0 || hi+p.n > len(dst) {
 			panic("gemm: a row lies outside the result")
 		}
 	}
@@ -128,7 +128,10 @@ func (p *product) checkEpilogue() {
 	}
 }
 
-func (p *product) mul() {
+// mul computes dst. The result is handed on as a parameter of its own, not as
+// a field: an activation's function value lets it escape, and everything in
+// the same struct with it.
+func (p *product) mul(dst []float32) {
 	if p.m == 0 || p.n == 0 {
 		return
 	}
@@ -148,10 +151,11 @@ func (p *product) mul() {
 			outTable[i] = i * p.ldc
 		}
 	}
-	inPlace := p.epi != nil && overlap(p.epi.Residual, p.dst)
+	inPlace := p.epi != nil && overlap(p.epi.Residual, dst)
 	for i0 := 0; i0 < p.m; i0 += mBlock {
 		rows := min(mBlock, p.m-i0)
-		b := block{dst: p.dst, a: p.a, row0: p.row0 + i0, width: p.n}
+		to := dst
+		b := block{a: p.a, row0: p.row0 + i0, width: p.n}
 		if p.rows != nil {
 			b.rows = p.rows[i0:][:rows]
 		} else {
@@ -160,12 +164,12 @@ func (p *product) mul() {
 		if p.outs != nil {
 			b.outs = p.outs[i0:][:rows]
 		} else {
-			b.outs, b.dst = outTable[:rows], p.dst[i0*p.ldc:]
+			b.outs, to = outTable[:rows], dst[i0*p.ldc:]
 		}
 		if inPlace {
-			p.replace(b)
+			p.replace(to, b)
 		} else {
-			p.rowBlock(b)
+			p.rowBlock(to, b)
 		}
 	}
 }
@@ -181,9 +185,9 @@ func overlap(a, b []float32) bool {
 
 // replace computes a block of rows whose residual is the destination, a panel
 // at a time, because sums are parked in what is still to be added.
-func (p *product) replace(b block) {
+func (p *product) replace(dst []float32, b block) {
 	var residual [mBlock * nr]float32
-	dst, stride := b.dst, p.epi.ResidualStride
+	stride := p.epi.ResidualStride
 	if stride == 0 {
 		stride = p.n
 	}
@@ -203,37 +207,58 @@ func (p *product) replace(b block) {
 		one := *p
 		one.n, one.b, one.epi = cols, p.b[j/nr*p.panel:], &epi
 		part := b
-		part.dst, part.row0, part.width = dst[j:], 0, cols
-		one.rowBlock(part)
+		part.row0, part.width = 0, cols
+		one.rowBlock(dst[j:], part)
 	}
 }
 
 // rowBlock computes a block of rows with its epilogue, over all of k and n.
-func (p *product) rowBlock(b block) {
+// What comes before an activation other than ReLU is done with the sums, the
+// activation and the rest row by row.
+func (p *product) rowBlock(dst []float32, b block) {
+	first, rest := p.epi, (*kernel.Epilogue[float32])(nil)
+	act := kernel.Identity
+	if e := p.epi; e != nil && e.Act != kernel.Identity && e.Act != kernel.ReLU {
+		act = e.Act
+		head, tail := *e, *e
+		head.Act = kernel.Identity
+		if !e.ActLast {
+			head.Scale, head.Residual = nil, nil
+			tail.Bias, tail.Act = nil, kernel.Identity
+			rest = &tail
+		}
+		first = &head
+	}
 	if len(p.runs) == 0 || p.run == 0 {
-		if !p.accumulate {
-			for _, o := range b.outs {
-				clear(b.dst[o:][:p.n])
+		for i, o := range b.outs {
+			row := dst[o:][:p.n]
+			if !p.accumulate {
+				clear(row)
 			}
+			first.Row(row, b.row0+i, 0, p.n)
 		}
 	} else {
-		fused := p.epi != nil && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU)
-		p.sum(b, fused)
-		if fused {
-			return
+		if !first.Empty() {
+			b.epi = first
 		}
+		b.dst = dst
+		p.sum(b)
 	}
-	if p.epi != nil {
-		for i, o := range b.outs {
-			p.epi.Row(b.dst[o:][:p.n], b.row0+i, 0, p.n)
-		}
+	if act == kernel.Identity {
+		return
+	}
+	for i, o := range b.outs {
+		row := dst[o:][:p.n]
+		activation.Forward(row, row, act)
+		rest.Row(row, b.row0+i, 0, p.n)
 	}
 }
 
-// sum computes a block of rows over all of k and n.
-func (p *product) sum(b block, fused bool) {
+// sum computes a block of rows over all of k and n, and b.epi.
+func (p *product) sum(b block) {
 	var start [1]int
-	b.step, b.bStep, b.accumulate = p.step, p.bStep, p.accumulate
+	epi := b.epi
+	b.step, b.bStep, b.accumulate, b.epi = p.step, p.bStep, p.accumulate, nil
 	if p.run > kBlock { // part of a run at a time
 		parts := (p.run + kBlock - 1) / kBlock
 		size := (p.run + parts - 1) / parts
@@ -245,7 +270,10 @@ func (p *product) sum(b block, fused bool) {
 			for l := 0; l < p.run; l += size {
 				start[0] = at + l*p.step
 				b.runs, b.run = start[:], min(size, p.run-l)
-				p.panels(b, bAt+l*p.bStep, fused && r == len(p.runs)-1 && l+size >= p.run)
+				if r == len(p.runs)-1 && l+size >= p.run {
+					b.epi = epi
+				}
+				p.panels(b, bAt+l*p.bStep)
 				b.accumulate = true
 			}
 		}
@@ -260,17 +288,17 @@ func (p *product) sum(b block, fused bool) {
 		if p.bRuns != nil {
 			b.bRuns, bAt = p.bRuns[r:last], 0
 		}
-		p.panels(b, bAt, fused && last == len(p.runs))
+		if last == len(p.runs) {
+			b.epi = epi
+		}
+		p.panels(b, bAt)
 		b.accumulate = true
 	}
 }
 
 // panels computes a block of rows over a block of k and all of n; B's part
 // begins bAt into each panel.
-func (p *product) panels(b block, bAt int, epilogue bool) {
-	if epilogue {
-		b.epi = p.epi
-	}
+func (p *product) panels(b block, bAt int) {
 	dst := b.dst
 	for j := 0; j < p.n; j += nr {
 		b.dst, b.b, b.col0, b.cols = dst[j:], p.b[j/nr*p.panel+bAt:], j, min(nr, p.n-j)
