@@ -1,0 +1,79 @@
+package winnow
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/winnow-go/winnow/convnext"
+	"github.com/winnow-go/winnow/nn"
+	"github.com/winnow-go/winnow/resnet"
+)
+
+// architecture says how to build a model: a family and its configuration, as
+// they stand in a model file. This file is the one place that knows every
+// family.
+type architecture struct {
+	family string
+	config []byte // JSON
+}
+
+const (
+	familyConvNeXt = "convnext"
+	familyResNet   = "resnet"
+)
+
+// describe tells what m is.
+func describe(m nn.Model) (architecture, error) {
+	var a architecture
+	var cfg any
+	switch m := m.(type) {
+	case *convnext.Model:
+		a.family, cfg = familyConvNeXt, m.Config()
+	case *resnet.Model:
+		a.family, cfg = familyResNet, m.Config()
+	default:
+		return a, fmt.Errorf("winnow: a model of type %T: %w", m, ErrUnsupported)
+	}
+	var err error
+	a.config, err = json.Marshal(cfg)
+	return a, err
+}
+
+// build makes the model, without weights, and says how many classes it has.
+func (a architecture) build() (nn.Model, int, error) {
+	switch a.family {
+	case familyConvNeXt:
+		var cfg convnext.Config
+		if err := a.decode(&cfg); err != nil {
+			return nil, 0, err
+		}
+		m, err := convnext.New(cfg)
+		if err != nil {
+			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+		}
+		return m, cfg.Classes, nil
+	case familyResNet:
+		var cfg resnet.Config
+		if err := a.decode(&cfg); err != nil {
+			return nil, 0, err
+		}
+		m, err := resnet.New(cfg)
+		if err != nil {
+			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+		}
+		return m, cfg.Classes, nil
+	}
+	return nil, 0, fmt.Errorf("winnow: architecture %q: %w", a.family, ErrUnsupported)
+}
+
+// decode reads the configuration. A key that is not known may change what the
+// model computes, so it cannot be passed over.
+func (a architecture) decode(cfg any) error {
+	d := json.NewDecoder(bytes.NewReader(a.config))
+	d.DisallowUnknownFields()
+	if err := d.Decode(cfg); err != nil {
+		return fmt.Errorf("winnow: configuration of %s: %w: %w", a.family, err, ErrUnsupported)
+	}
+	return nil
+}
