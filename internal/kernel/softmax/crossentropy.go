@@ -105,33 +105,38 @@ func crossEntropy[T kernel.Float](labels []int32, targets, weights, upstream []T
 			}
 			return t
 		}
-		lse := logSumExp(row)
-		var loss, mass float64
-		if targets == nil && ε == 0 {
-			y := int(labels[r])
-			mass = weight(y)
-			loss = mass * (lse - float64(row[y]))
-		} else {
-			for j, v := range row {
+		// One pass takes Σ exp, mass = Σ t and Σ t x: the loss is
+		// mass·logsumexp - Σ t x, the gradient mass·p - t. The exponentials
+		// wait in dlogits, which may be the logits.
+		var out []T
+		if dlogits != nil {
+			out = dlogits[r*k:][:k]
+		}
+		m := origin(row)
+		var s, mass, tx float64
+		for j, v := range row {
+			if targets != nil || ε != 0 || j == int(labels[r]) {
 				t := target(j)
 				mass += t
-				loss += float64(t * (lse - float64(v)))
+				tx += float64(t * (float64(v) - m))
+			}
+			e := math.Exp(float64(v) - m)
+			s += e
+			if out != nil {
+				out[j] = T(e)
 			}
 		}
+		loss := float64(mass*math.Log(s)) - tx
 		sum += loss
 		if each != nil {
 			each[r] = T(loss)
-		}
-		if dlogits == nil {
-			continue
 		}
 		scale := 1 / divisor
 		if reduction == None && upstream != nil {
 			scale = float64(upstream[r])
 		}
-		for j, v := range row {
-			p := math.Exp(float64(v) - lse)
-			dlogits[r*k+j] = T(scale * (float64(mass*p) - target(j)))
+		for j, e := range out {
+			out[j] = T(scale * (float64(mass*(float64(e)/s)) - target(j)))
 		}
 	}
 	if reduction == Mean {

@@ -11,8 +11,10 @@
 //
 // # Accuracy
 //
-// Against the float64 definition: probabilities are within 4 ULPs plus
-// √K·2⁻²⁴ of themselves (a probability below the smallest normal number may be
-// 0); log-sum-exp, log-softmax and the losses are computed in float64 and
-// rounded once. The order of additions depends on K alone.
+// Against the float64 definition, with m the largest element of its row, a
+// probability is within (|x - m| + √K + 8)·2⁻²⁴ of itself: the rounding of
+// x - m becomes a relative error of that size, the sum and the exponential add
+// the rest. One below the smallest normal number may be 0. Log-sum-exp,
+// log-softmax and the losses are computed in float64 and rounded once. The
+// order of additions depends on K alone.
 package softmax

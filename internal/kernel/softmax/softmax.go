@@ -46,10 +46,7 @@ func LogSumExp(dst, x []float32, rows, c int) {
 func SoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
-		m := largest(row)
-		if math.IsInf(m, -1) {
-			m = math.NaN() // nothing but -Inf
-		}
+		m := origin(row)
 		var s float64
 		for i, v := range row {
 			e := math.Exp(float64(v) - m)
@@ -81,9 +78,10 @@ func SoftmaxBackwardGeneric[T kernel.Float](dx, dy, y []T, rows, c int) {
 func LogSoftmaxGeneric[T kernel.Float](dst, x []T, rows, c int) {
 	for r := range rows {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
-		l := logSumExp(row)
+		m := origin(row)
+		l := logSum(row, m)
 		for i, v := range row {
-			out[i] = T(float64(v) - l)
+			out[i] = T(float64(v) - m - l)
 		}
 	}
 }
@@ -101,11 +99,26 @@ func logSumExp[T kernel.Float](x []T) float64 {
 	if math.IsInf(m, 0) || math.IsNaN(m) {
 		return m
 	}
+	return m + logSum(x, m)
+}
+
+// logSum is log Σ exp(x - m).
+func logSum[T kernel.Float](x []T, m float64) float64 {
 	var s float64
 	for _, v := range x {
 		s += math.Exp(float64(v) - m)
 	}
-	return m + math.Log(s)
+	return math.Log(s)
+}
+
+// origin is the largest element, NaN if the row has no probabilities: with
+// +Inf in it, or nothing but -Inf.
+func origin[T kernel.Float](row []T) float64 {
+	m := largest(row)
+	if math.IsInf(m, 0) {
+		return math.NaN()
+	}
+	return m
 }
 
 // largest is the maximum, NaN if there is one, -Inf if x is empty.

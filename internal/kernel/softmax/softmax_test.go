@@ -39,8 +39,8 @@ func TestSoftmaxMatchesFloat64(t *testing.T) {
 				want := make([]float64, rows*c)
 				SoftmaxGeneric(want, kerneltest.Widen(x), rows, c)
 				for i, p := range dst {
-					// doc.go: 4 ULPs and √K·2⁻²⁴, or nothing below the normal range.
-					e := math.Abs(float64(p)-want[i]) / (want[i]*(8+math.Sqrt(float64(c)))*0x1p-24 + 0x1p-126)
+					gap := largest(x[i/c*c:][:c]) - float64(x[i])
+					e := math.Abs(float64(p)-want[i]) / (want[i]*(gap+math.Sqrt(float64(c))+8)*0x1p-24 + 0x1p-126)
 					if worst = max(worst, e); !(e <= 1) {
 						t.Fatalf("c=%d spread=%g: probability %d is %v, want %v", c, spread, i, p, want[i])
 					}
@@ -86,6 +86,12 @@ func TestSpecialRows(t *testing.T) {
 				kerneltest.ULPs(t, what, dst, want, 2)
 				got := make([]float32, 1)
 				LogSumExp(got, x, 1, len(x))
+				LogSoftmax(dst, x, 1, len(x))
+				for i, p := range want {
+					if l := float64(dst[i]); (l != l) != (p != p) || math.Abs(math.Exp(l)-float64(p)) > 1e-6 {
+						t.Errorf("%s: log-softmax %d is %v, its probability %v", what, i, l, p)
+					}
+				}
 				kerneltest.ULPs(t, what+" log-sum-exp", got, []float32{c.logSumExp}, 0)
 			}
 		}
