@@ -16,6 +16,12 @@ func ForwardGeneric[T kernel.Float](dst, x []T, act kernel.Activation) {
 
 // BackwardGeneric is the definition of Backward.
 func BackwardGeneric[T kernel.Float](dx, dy, x []T, act kernel.Activation) {
+	if act == kernel.ReLU {
+		// The derivative only chooses: an infinite dy where it is 0 must
+		// not become NaN.
+		ReLUBackwardFromOutputGeneric(dx, dy, x)
+		return
+	}
 	dy, x = dy[:len(dx)], x[:len(dx)]
 	for i, v := range x {
 		dx[i] = dy[i] * kernel.Derivative(act, v)
