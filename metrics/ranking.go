@@ -93,7 +93,8 @@ func (r *Ranking) AveragePrecision() float64 {
 	var sum float64
 	tp := 0
 	for _, p := range r.points {
-		sum += float64(p.TruePos-tp) / float64(r.positive) * share(p.TruePos, p.TruePos+p.FalsePos)
+		gain := float64(p.TruePos-tp) / float64(r.positive)
+		sum += float64(gain * share(p.TruePos, p.TruePos+p.FalsePos)) // not fused: the same on every machine
 		tp = p.TruePos
 	}
 	return sum

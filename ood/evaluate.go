@@ -38,7 +38,7 @@ func Evaluate(known, strangers []float64) Evaluation {
 	in := metrics.Rank(known, strangers)
 	out := metrics.Rank(negate(strangers), negate(known))
 	at := in.AtTPR(0.95)
-	return Evaluation{
+	e := Evaluation{
 		Known:          len(known),
 		Strangers:      len(strangers),
 		AUROC:          in.AUROC(),
@@ -49,6 +49,10 @@ func Evaluate(known, strangers []float64) Evaluation {
 		AUPROut:        out.AveragePrecision(),
 		DetectionError: in.DetectionError(),
 	}
+	if e.Known == 0 || e.Strangers == 0 { // 1 says nothing where there is nobody else to find
+		e.AUPRIn, e.AUPROut = math.NaN(), math.NaN()
+	}
+	return e
 }
 
 // String writes the usual three in one line.

@@ -19,9 +19,9 @@ const MaxClasses = 1000
 // column for each predicted one, coloured by the share of the row, blue where
 // the answer is right and orange where it is wrong. Each cell states its count
 // and share as far as there is room: with up to 17 classes both, up to 38 the
-// count. Long names are shortened, and carry the number of their
-// class where that makes them alike. Names are left out where their lines would
-// touch (above about 100 classes). The title may be empty.
+// count. Long names are shortened, and carry the number of their class where
+// that makes them alike. Names are left out where their lines would touch
+// (above about 100 classes). The title may be empty.
 //
 // A matrix without classes, or of more than [MaxClasses], is an error. One
 // without samples is drawn white.

@@ -10,6 +10,7 @@
 // axes labelled, shares in percent, and colours that people with any colour
 // vision can tell apart (Okabe and Ito, 2008); lines also differ in dashes or
 // marks. The same data give the same bytes on the same version of the module.
+// Any number of figures may be drawn at once.
 //
 // # Limits
 //
