@@ -9,7 +9,7 @@ import (
 )
 
 // benchmarks are layers of ResNets at inference, and of small networks in
-// training.
+// training, with batches that one measurement can take in.
 func benchmarks() []kernel.Conv {
 	return []kernel.Conv{
 		shape(1, 224, 3, 64, 7, 2, 3, 1, 1),
@@ -19,15 +19,15 @@ func benchmarks() []kernel.Conv {
 		shape(1, 7, 512, 512, 3, 1, 1, 1, 1),
 		shape(1, 56, 64, 128, 3, 2, 1, 1, 1),
 		shape(1, 56, 64, 128, 1, 2, 0, 1, 1),
-		shape(16, 32, 3, 16, 3, 1, 1, 1, 1),
-		shape(16, 28, 16, 16, 3, 1, 1, 1, 1),
-		shape(64, 14, 32, 32, 3, 1, 1, 1, 1),
-		shape(128, 7, 64, 64, 3, 1, 1, 1, 1),
-		shape(32, 28, 16, 32, 3, 2, 1, 1, 1),
-		shape(128, 14, 32, 64, 3, 2, 1, 1, 1),
+		shape(8, 32, 3, 16, 3, 1, 1, 1, 1),
+		shape(8, 28, 16, 16, 3, 1, 1, 1, 1),
+		shape(8, 14, 32, 32, 3, 1, 1, 1, 1),
+		shape(16, 7, 64, 64, 3, 1, 1, 1, 1),
+		shape(8, 28, 16, 32, 3, 2, 1, 1, 1),
+		shape(16, 14, 32, 64, 3, 2, 1, 1, 1),
 		shape(32, 28, 16, 32, 1, 2, 0, 1, 1),
 		shape(32, 28, 16, 16, 1, 1, 0, 1, 1),
-		shape(32, 28, 64, 64, 3, 1, 1, 1, 32),
+		shape(2, 28, 64, 64, 3, 1, 1, 1, 32),
 	}
 }
 

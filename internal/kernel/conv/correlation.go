@@ -19,11 +19,8 @@ type axis struct {
 	in     int
 }
 
-// span is the length of source behind n positions.
+// span is the length of source behind n > 0 positions.
 func (x axis) span(n int) int {
-	if x.taps == 0 || n == 0 {
-		return 0
-	}
 	return (n-1)*x.stride + (x.taps-1)*x.dil + 1
 }
 
@@ -68,7 +65,7 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 	if c.n == 0 || pixels == 0 {
 		return
 	}
-	direct := c.h.taps*c.w.taps > 0 && c.h.inside() && c.w.inside()
+	direct := c.h.inside() && c.w.inside()
 	width := c.w.in
 	if !direct {
 		width = c.w.span(c.w.out)

@@ -1,6 +1,8 @@
 package conv
 
 import (
+	"slices"
+
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
 	"github.com/winnow-go/winnow/internal/pool"
@@ -49,6 +51,11 @@ func phases(in, out, taps, stride, pad, dil int) []phase {
 	return all
 }
 
+// idle reports whether some phase meets no tap, so that its pixels receive 0.
+func idle(all []phase) bool {
+	return slices.ContainsFunc(all, func(p phase) bool { return p.axis.taps == 0 })
+}
+
 // BackwardInput overwrites dx [N,H,W,C] with the gradient of the input, given
 // dy [N,OH,OW,K] and the plain weights w [K,KH,KW,C/Groups]: what
 // [BackwardInputGeneric] computes, within the bound of the package comment.
@@ -74,10 +81,16 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 	memory := a.Get(s.Groups * gemm.PackedLen(kg*s.KH*s.KW, cg))
 	defer a.Put(memory)
 	weights := make([]*gemm.Packed, s.Groups)
-	cols := phases(s.W, ow, s.KW, s.StrideW, s.PadW, s.DilW)
-	for _, v := range phases(s.H, oh, s.KH, s.StrideH, s.PadH, s.DilH) {
+	rows, cols := phases(s.H, oh, s.KH, s.StrideH, s.PadH, s.DilH), phases(s.W, ow, s.KW, s.StrideW, s.PadW, s.DilW)
+	if idle(rows) || idle(cols) {
+		p.Split(len(dx), 1<<16, func(lo, hi, _ int) { clear(dx[lo:hi]) })
+	}
+	for _, v := range rows {
 		for _, h := range cols {
 			taps := v.axis.taps * h.axis.taps
+			if taps == 0 {
+				continue
+			}
 			size := gemm.PackedLen(taps*kg, cg)
 			for g := range weights {
 				weights[g] = gemm.PackedIn(memory[g*size:][:size], taps*kg, cg)

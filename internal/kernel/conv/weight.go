@@ -55,10 +55,11 @@ type gradient struct {
 	blocks int // of a group's output channels
 	rows   int // in a block; the last may have fewer
 
-	runs  int // pieces of a filter that are products of their own
-	taps  int // of them in a line of the filter
-	run   int // elements of a piece
-	width int // pixels of a copied line
+	runs   int  // pieces of a filter that are products of their own
+	taps   int  // of them in a line of the filter
+	run    int  // elements of a piece
+	width  int  // pixels of a copied line
+	panels bool // the copy is [C/16, band, width, 16] instead of [band, width, C]
 
 	memory        []float32
 	rowAt         []int // [rows]
@@ -71,6 +72,8 @@ const (
 	maxBlock  = 96
 	maxPixels = 1024
 	maxChunks = 32
+	panel     = 16  // channels
+	farApart  = 128 // channels from which on pixels push each other out of the nearest cache
 )
 
 func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
@@ -80,7 +83,8 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 	g.blocks = (kg + maxBlock - 1) / maxBlock
 	g.rows = (kg + g.blocks - 1) / g.blocks
 	g.runs, g.taps, g.run = s.KH, 1, s.KW*s.C
-	if s.Groups > 1 || s.DilW > 1 {
+	g.panels = s.Groups == 1 && s.C >= farApart && s.C%panel == 0
+	if !g.panels && (s.Groups > 1 || s.DilW > 1) {
 		g.runs, g.taps, g.run = s.KH*s.KW, s.KW, s.C/s.Groups
 	}
 
@@ -93,7 +97,7 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 
 	g.width = (g.ow-1)*s.StrideW + 1
 	if g.taps == 1 {
-		g.width += s.KW - 1
+		g.width += (s.KW - 1) * s.DilW
 	}
 	g.band = max(1, min(g.lines, maxPixels/g.ow, maxCopy/(g.width*s.C)))
 
@@ -106,6 +110,9 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 	for i := range g.band {
 		g.dyAt[i] = i * g.ow * s.K
 		g.linesAt[i] = i * g.width * s.C
+		if g.panels {
+			g.linesAt[i] = i * g.width * panel
+		}
 	}
 	return g
 }
@@ -114,7 +121,7 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 func (g *gradient) parts() int { return g.blocks * g.runs }
 
 // part computes the given part of dw from the given chunk of lines.
-func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
+func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	s := g.s
 	cg, kg := s.C/s.Groups, s.K/s.Groups
 	block, run := part/g.runs, part%g.runs
@@ -131,8 +138,8 @@ func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	}
 
 	line := g.width * s.C
-	src := a.Get(g.band*line + gemm.Slack(g.run))
-	defer a.Put(src)
+	src := arena.Get(g.band*line + gemm.Slack(g.run))
+	defer arena.Put(src)
 	clear(src[g.band*line:])
 	if first >= last {
 		for i := range s.Groups * rows {
@@ -141,15 +148,51 @@ func (g *gradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	}
 	for at := first; at < last; at += g.band {
 		n := min(g.band, last-at)
+		a := gemm.Gather{Data: dy[at*g.ow*s.K+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K}
 		for i := range n {
-			img, l := (at+i)/g.oh, (at+i)%g.oh
-			padLine(src[i*line:][:line], x, img, l*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW, s.H, s.W, s.C)
+			img, y, x0 := (at+i)/g.oh, (at+i)%g.oh*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW
+			if g.panels {
+				padPanels(src[i*g.width*panel:], g.band*g.width*panel, x, img, y, x0, s.H, s.W, s.C, g.width)
+			} else {
+				padLine(src[i*line:][:line], x, img, y, x0, s.H, s.W, s.C)
+			}
+		}
+		if g.panels {
+			for kw := range s.KW {
+				gemm.MulLines(dst[kw*s.C:], s.Inner(), a,
+					gemm.Lines{Data: src[kw*s.DilW*panel:], Runs: g.linesAt[:n], Step: s.StrideW * panel, N: s.C, Panel: g.band * g.width * panel},
+					at > first)
+			}
+			continue
 		}
 		for group := range s.Groups {
-			gemm.MulLines(dst[group*kg*s.Inner():], s.Inner(),
-				gemm.Gather{Data: dy[at*g.ow*s.K+group*kg+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K},
+			of := a
+			of.Data = a.Data[group*kg:]
+			gemm.MulLines(dst[group*kg*s.Inner():], s.Inner(), of,
 				gemm.Lines{Data: src[group*cg:], Runs: g.linesAt[:n], Step: s.StrideW * s.C, N: g.run},
 				at > first)
+		}
+	}
+}
+
+// padPanels is padLine for width pixels that are stored 16 channels at a time,
+// plane elements from one panel of channels to the next.
+func padPanels(to []float32, plane int, src []float32, n, y, x, h, w, c, width int) {
+	left, right := 0, 0
+	if y >= 0 && y < h {
+		left = min(max(0, -x), width)
+		right = max(min(width, w-x), left)
+	}
+	for p := range c / panel {
+		out := to[p*plane:][:width*panel]
+		clear(out[:left*panel])
+		clear(out[right*panel:])
+		if right == left {
+			continue
+		}
+		in := src[((n*h+y)*w+x+left)*c+p*panel:]
+		for i := left; i < right; i++ {
+			*(*[panel]float32)(out[i*panel:]) = *(*[panel]float32)(in[(i-left)*c:])
 		}
 	}
 }

@@ -56,13 +56,15 @@ func MulGather(dst []float32, ldc int, outs []int, a Gather, b *Packed, accumula
 }
 
 // Lines is a matrix B [K,N] that is read where it lies: element (r*run+l, j) is
-// Data[Runs[r]+l*Step+j], with run the length of A's runs. Data must reach up
-// to 15 elements beyond the last one, because whole panels are read.
+// Data[Runs[r]+l*Step+j/16*Panel+j%16], with run the length of A's runs. Data
+// must reach up to 15 elements beyond the last one, because whole panels of 16
+// columns are read.
 type Lines struct {
-	Data []float32
-	Runs []int
-	Step int
-	N    int
+	Data  []float32
+	Runs  []int
+	Step  int
+	N     int
+	Panel int // 0 means 16: whole rows are contiguous
 }
 
 // Slack is the number of elements that [Lines] of n columns reads beyond the
@@ -79,8 +81,11 @@ func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
 	p := product{
 		ldc: ldc,
 		a:   a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
-		b: b.Data, panel: nr, bRuns: b.Runs, bStep: b.Step,
+		b: b.Data, panel: b.Panel, bRuns: b.Runs, bStep: b.Step,
 		m: len(a.Rows), n: b.N, accumulate: accumulate,
+	}
+	if p.panel == 0 {
+		p.panel = nr
 	}
 	checkDst(len(dst), ldc, p.m, p.n)
 	p.check(dst)
@@ -89,10 +94,9 @@ func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
 
 // MulPlain computes dst[i*ldc+j] (+)= Σ a(i,l) b(l,j), l ascending in [0,k), for
 // i in [0,m), j in [0,n), as [Mul] does and with the same results, without
-// packing B: right for a B that is used once and whose rows are contiguous
-// (b.ColStride must be 1), above all for the gradient of a linear layer's
-// weights, dyᵀ x. Where there are many more rows than fit the caches, packing
-// is faster.
+// packing all of B beforehand: right for a B that is used once and whose rows
+// are contiguous (b.ColStride must be 1), above all for the gradient of a
+// linear layer's weights, dyᵀ x.
 func MulPlain(dst []float32, ldc, m, n, k int, a, b Operand[float32], accumulate bool) {
 	a.check("A", m, k)
 	b.check("B", k, n)
@@ -108,37 +112,51 @@ func MulPlain(dst []float32, ldc, m, n, k int, a, b Operand[float32], accumulate
 		ldc: ldc,
 		a:   a.Data, lda: a.RowStride, runs: run[:min(k, 1)], run: k, step: a.ColStride,
 		b: b.Data, panel: nr, bStep: b.RowStride,
-		m: m, n: n / nr * nr, accumulate: accumulate,
+		m: m, n: n, accumulate: accumulate,
 	}
-	p.mul(dst)
-	full := p.n
-	if full == n {
+	if k == 0 {
+		p.mul(dst)
 		return
 	}
-	// The last columns are fewer than a panel: a panel's last rows may reach
-	// beyond the memory and are copied.
-	dst, p.b, p.n = dst[full:], b.Data[min(full, len(b.Data)):], n-full
-	safe := 0 // rows that do not
-	if len(p.b) >= nr {
-		safe = k
-		if b.RowStride > 0 {
-			safe = min(k, (len(p.b)-nr)/b.RowStride+1)
-		}
+	if p.n = n / nr * nr; b.RowStride >= farApart && m >= manyRows {
+		p.n = 0
 	}
-	if safe > 0 || k == 0 {
-		p.run = safe
-		p.mul(dst)
-		p.accumulate = true
+	p.mul(dst)
+	for j := p.n; j < n; j += nr {
+		p.copied(dst[j:], j, min(nr, n-j))
 	}
-	var panel [nr * nr]float32
-	for l := safe; l < k; l += nr {
-		rows := min(nr, k-l)
-		for i := range rows {
-			copy(panel[i*nr:][:n-full], p.b[(l+i)*b.RowStride:])
+}
+
+// With rows of B so far apart, they push each other out of the nearest cache,
+// and copying a panel pays if it is read for so many rows of A.
+const (
+	farApart = 128
+	manyRows = 48
+)
+
+// copied multiplies by the columns [j,j+cols) of a B with one run, a part of
+// their panel at a time, which it copies. Nothing beyond B's last element is
+// read.
+func (p *product) copied(dst []float32, j, cols int) {
+	var panel [256 * nr]float32
+	q := *p
+	q.n, q.b, q.bStep = cols, panel[:], nr
+	for l := 0; l < p.run; l += len(panel) / nr {
+		rows := min(len(panel)/nr, p.run-l)
+		at := l*p.bStep + j
+		if cols == nr {
+			for i := range rows {
+				*(*[nr]float32)(panel[i*nr:]) = *(*[nr]float32)(p.b[at:])
+				at += p.bStep
+			}
+		} else {
+			for i := range rows {
+				copy(panel[i*nr:][:cols], p.b[at:])
+				at += p.bStep
+			}
 		}
-		q := p
-		q.a, q.b, q.bStep, q.run = a.Data[l*a.ColStride:], panel[:], nr, rows
+		q.a, q.run = p.a[l*p.step:], rows
 		q.mul(dst)
-		p.accumulate = true
+		q.accumulate = true
 	}
 }

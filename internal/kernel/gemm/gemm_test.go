@@ -316,15 +316,29 @@ func TestGatheredProductsMatchPlainOnes(t *testing.T) {
 			kerneltest.Normal(got, 3, 0, 1)
 			copy(want, got)
 			Mul(want, s.n, s.m, plain, Pack(b, k, s.n), true, nil, 0)
+			parked := slices.Clone(got)
 			MulLines(got, s.n, g, lines, true)
 			kerneltest.Equal(t, "lines "+what, got, want)
+
+			panels := (s.n + nr - 1) / nr
+			inPanels := Lines{Data: kerneltest.Guarded(t, k*nr*panels), Step: nr, N: s.n, Panel: k * nr}
+			for r := range s.runs {
+				inPanels.Runs = append(inPanels.Runs, r*s.run*nr)
+			}
+			for l := range k {
+				for j := range s.n {
+					inPanels.Data[j/nr*k*nr+l*nr+j%nr] = b.At(l, j)
+				}
+			}
+			MulLines(parked, s.n, g, inPanels, true)
+			kerneltest.Equal(t, "lines in panels "+what, parked, want)
 		}
 	})
 }
 
 func TestPlainProductsMatchPackedOnes(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		for i, s := range [][3]int{{1, 1, 1}, {7, 20, 16}, {13, 33, 40}, {5, 100, 3}, {97, 600, 17}, {4, 0, 21}, {3, 2, 15}, {20, 9, 1}, {0, 3, 4}, {3, 4, 0}} {
+		for i, s := range [][3]int{{1, 1, 1}, {7, 20, 16}, {13, 33, 40}, {5, 100, 3}, {97, 600, 17}, {4, 0, 21}, {3, 2, 15}, {20, 9, 1}, {9, 300, 150}, {5, 513, 128}, {0, 3, 4}, {3, 4, 0}} {
 			m, k, n := s[0], s[1], s[2]
 			for _, la := range layouts {
 				for _, lb := range layouts[:2] {
@@ -403,7 +417,7 @@ func TestWrongLengthsPanic(t *testing.T) {
 			MulGather(make([]float32, 4), 0, []int{1}, Gather{a.Data, []int{0}, []int{0}, 3, 1}, b, false, nil, 0)
 		},
 		"slack": func() {
-			MulLines(make([]float32, 4), 4, Gather{a.Data, []int{0}, []int{0}, 3, 1}, Lines{make([]float32, 12), []int{0}, 4, 4}, false)
+			MulLines(make([]float32, 4), 4, Gather{a.Data, []int{0}, []int{0}, 3, 1}, Lines{Data: make([]float32, 12), Runs: []int{0}, Step: 4, N: 4}, false)
 		},
 	} {
 		func() {

@@ -96,7 +96,7 @@ func (p *product) check(dst []float32) {
 		panic("gemm: a run of A lies outside its memory")
 	}
 	if p.bRuns != nil {
-		if lo, hi := bounds(p.bRuns); lo < 0 || hi+(p.run-1)*p.bStep+p.n+Slack(p.n) > len(p.b) {
+		if lo, hi := bounds(p.bRuns); lo < 0 || hi+(p.run-1)*p.bStep+(p.n-1)/nr*p.panel+nr > len(p.b) {
 			panic("gemm: a run of B lies outside its memory")
 		}
 	}
@@ -151,7 +151,7 @@ func (p *product) mul(dst []float32) {
 			outTable[i] = i * p.ldc
 		}
 	}
-	inPlace := p.epi != nil && overlap(p.epi.Residual, dst)
+	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
 	for i0 := 0; i0 < p.m; i0 += mBlock {
 		rows := min(mBlock, p.m-i0)
 		to := dst
@@ -172,6 +172,12 @@ func (p *product) mul(dst []float32) {
 			p.rowBlock(to, b)
 		}
 	}
+}
+
+// once reports whether every element of dst is written only when it is
+// complete, after its residual has been read.
+func (p *product) once() bool {
+	return chosen == cpu.AVX2 && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU) && len(p.runs) > 0 && p.run > 0 && len(p.runs)*p.run <= kBlock
 }
 
 // overlap reports whether two slices share memory.
