@@ -28,10 +28,10 @@ type Run struct {
 }
 
 // Curves draws the losses and accuracies of several runs side by side as PNG,
-// each run in a colour of its own: the model dashed, its averaged weights
-// solid. A series of more than 100 points is drawn faint with its moving
-// average on top. The key states the last accuracy of each. The title may be
-// empty.
+// each run in a colour of its own: the model dashed, its averaged weights (or
+// the model, where there are none) solid. A series of more than 100 points is
+// drawn faint with its moving average on top. The key states the last accuracy
+// of each. The title may be empty.
 //
 // No run with a point to draw, or X and Y of different lengths, are errors.
 func Curves(w io.Writer, title string, runs ...Run) error {
