@@ -4,10 +4,9 @@
 //	func TestOptimizersMatchGolden(t *testing.T) {
 //		golden.Each(t, "optim/*.json", func(t *testing.T, g *golden.File) {
 //			var cfg struct {
-//				Optimizer string `json:"optimizer"`
-//				...
+//				Optimizer string  `json:"optimizer"`
+//				LR        float64 `json:"lr"`
 //			}
-//			g.Loose(&struct{ Optimizer *string }{&cfg.Optimizer})
 //			g.Config(&cfg, golden.Remarks...) // an unknown key fails
 //			w := g.Tensors(".safetensors")
 //			golden.Compare(t, "p0", got, w.Float64("f64.step20.p0"), w.Float32("f32.step20.p0"))

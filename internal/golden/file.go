@@ -40,7 +40,7 @@ func Open(t testing.TB, path string) *File {
 		}
 	}
 	if err != nil {
-		t.Fatalf("golden: %v", err)
+		t.Fatalf("golden: %s: %v", path, err)
 	}
 	return &File{t, path, text}
 }

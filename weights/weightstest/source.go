@@ -29,7 +29,7 @@ func Source(src weights.Source) error {
 	seen := map[string]bool{}
 	for _, name := range names {
 		if seen[name] {
-			return fmt.Errorf("Names lists %q twice", name)
+			return fmt.Errorf("name %q is listed twice", name)
 		}
 		seen[name] = true
 	}
@@ -37,20 +37,20 @@ func Source(src weights.Source) error {
 		src.Names()[0] = "overwritten by the caller"
 	}
 	if again := src.Names(); !slices.Equal(names, again) {
-		return fmt.Errorf("Names returns %q, then %q", names, again)
+		return fmt.Errorf("names are %q, then %q", names, again)
 	}
 	absent := "no such tensor"
 	for seen[absent] {
 		absent += "!"
 	}
 	if _, err := src.Tensor(absent); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("Tensor(%q) of a name that is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
+		return fmt.Errorf("asking Tensor for %q, which is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
 	}
 	if _, err := weights.Describe(src, absent); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("Info(%q) of a name that is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
+		return fmt.Errorf("asking Info for %q, which is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
 	}
 	if err := weights.Float32(src, absent, nil); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("Float32(%q) of a name that is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
+		return fmt.Errorf("asking Float32 for %q, which is not there: error %v, want one that wraps fs.ErrNotExist", absent, err)
 	}
 	for _, name := range names {
 		if err := one(src, name); err != nil {
@@ -71,14 +71,14 @@ func one(src weights.Source, name string) error {
 		return err
 	}
 	if !slices.Equal(info.Shape, shape) {
-		return fmt.Errorf("Info says shape %v, Tensor %v", info.Shape, shape)
+		return fmt.Errorf("shape %v by Info, %v by Tensor", info.Shape, shape)
 	}
 	n := 1
 	for _, d := range shape {
 		n *= d
 	}
 	if info.Elems() != n {
-		return fmt.Errorf("Info counts %d elements, shape %v has %d", info.Elems(), shape, n)
+		return fmt.Errorf("%d elements by Info, shape %v has %d", info.Elems(), shape, n)
 	}
 	before := fmt.Sprint(t.Data())
 	scribble(t)
@@ -87,7 +87,7 @@ func one(src weights.Source, name string) error {
 		return fmt.Errorf("the second time: %w", err)
 	}
 	if now := fmt.Sprint(again.Data()); now != before {
-		return fmt.Errorf("Tensor returns no copy: a change by the caller shows in the next one")
+		return fmt.Errorf("the tensor is no copy: a change by the caller shows in the next one")
 	}
 	return float32s(src, name, again, n)
 }
@@ -100,7 +100,7 @@ func float32s(src weights.Source, name string, t *tensor.Dense, n int) error {
 	case tensor.Float32, tensor.Float64:
 	default:
 		if err == nil {
-			return fmt.Errorf("Float32 reads a tensor of %v", t.Dtype())
+			return fmt.Errorf("reading %v by Float32 is no error", t.Dtype())
 		}
 		return nil
 	}
@@ -115,11 +115,11 @@ func float32s(src weights.Source, name string, t *tensor.Dense, n int) error {
 	}
 	for i, v := range dst {
 		if v != ref[i] && (v == v || ref[i] == ref[i]) {
-			return fmt.Errorf("Float32 reads %v for element %d, Tensor has %v", v, i, ref[i])
+			return fmt.Errorf("element %[2]d is %[1]v by Float32, %[3]v by Tensor", v, i, ref[i])
 		}
 	}
 	if weights.Float32(src, name, make([]float32, n+1)) == nil {
-		return fmt.Errorf("Float32 fills %d elements from %d", n+1, n)
+		return fmt.Errorf("filling %d elements from %d by Float32 is no error", n+1, n)
 	}
 	return nil
 }
