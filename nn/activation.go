@@ -21,7 +21,10 @@ const (
 
 // Activate applies act to every element.
 func (t *Tape) Activate(x *Tensor, act Activation) *Tensor {
-	if !t.ready("", act.String(), x) || act == Identity {
+	if !t.ready("", act.String(), x) || !t.known("", "activation", act) {
+		return t.empty()
+	}
+	if act == Identity {
 		return x
 	}
 	return t.record("", &activateOp{act: act}, x.shape, nil, x)

@@ -31,12 +31,16 @@ func NewAttention(s *Scope, channels, heads int, causal bool) *Attention {
 // Forward attends over x [N,T,E].
 func (l *Attention) Forward(t *Tape, x *Tensor) *Tensor {
 	const kind = "attention"
-	if !t.ready(l.name, kind, x) {
+	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
 	e := l.out.c.In
 	if len(x.shape) != 3 || x.shape[2] != e {
 		t.fail(l.name, kind, "input %v, want [N,T,%d]", x.shape, e)
+		return t.empty()
+	}
+	if _, ok := volume([]int{x.shape[0], l.heads, x.shape[1], x.shape[1]}); !ok && l.heads > 0 {
+		t.fail(l.name, kind, "input %v is too long", x.shape)
 		return t.empty()
 	}
 	if l.heads < 1 || e%l.heads != 0 {
@@ -65,7 +69,7 @@ func (o *attentionOp) readsIn(int) bool { return true }
 func (o *attentionOp) readsOut() bool   { return false }
 
 func (o *attentionOp) forward(t *Tape, n *node) {
-	if n.out.needs {
+	if n.back {
 		o.probs = t.b.Alloc(o.h.N * o.h.H * o.h.T * o.h.T)
 	}
 	t.b.Attention(t.out(n), o.probs, n.in[0].buf, o.h)

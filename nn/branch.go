@@ -68,6 +68,9 @@ func (t *Tape) branch(x *Tensor, gamma *Param, dropPath float64, residual *Tenso
 	case residual != nil && !slices.Equal(residual.shape, x.shape):
 		t.fail("", kind, "residual %v does not fit branch %v", residual.shape, x.shape)
 		return t.empty()
+	case dropPath > 0 && len(x.shape) < 2:
+		t.fail("", kind, "drop path on %v, which has no samples", x.shape)
+		return t.empty()
 	case dropPath < 0 || dropPath >= 1 || dropPath != dropPath:
 		t.fail("", kind, "drop path %v, want [0,1)", dropPath)
 		return t.empty()

@@ -83,11 +83,15 @@ func (l *Conv) geometry(in []int) kernel.Conv {
 // Forward convolves x [N,H,W,In] to [N,H',W',Out] and applies e.
 func (l *Conv) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 	const kind = "convolution"
-	if !t.ready(l.name, kind, x) {
+	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
 	if len(x.shape) != 4 || x.shape[3] != l.c.In {
 		t.fail(l.name, kind, "input %v does not fit weight %v: want [N,H,W,%d]", x.shape, l.Weight.shape, l.c.In)
+		return t.empty()
+	}
+	if c := &l.c; max(c.Kernel[0], c.Kernel[1], c.Dilation, c.Padding) > maxWindow {
+		t.fail(l.name, kind, "kernel %v, dilation %d, padding %d: want at most %d", c.Kernel, c.Dilation, c.Padding, maxWindow)
 		return t.empty()
 	}
 	g := l.geometry(x.shape)
@@ -110,6 +114,7 @@ func (l *Conv) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 // epilogueFits checks an epilogue's operands against the product's shape.
 func (t *Tape) epilogueFits(layer, kind string, shape []int, e *Epilogue) bool {
 	c := shape[len(shape)-1]
+	t.known(layer, kind, e.Act)
 	if e.Scale != nil && e.Scale.Len() != c {
 		t.fail(layer, kind, "layer scale %v does not fit the result %v", e.Scale.shape, shape)
 	}
@@ -186,7 +191,7 @@ func (o *convOp) forward(t *Tape, n *node) {
 		t.b.Conv(dst, n.in[0].buf, w, o.g, e)
 		return
 	}
-	p := t.prepare(o.l, func() packed { return o.l.fold(t, o.g, o.e.Norm) })
+	p := t.prepare(folded{o.l, o.e.Norm}, func() packed { return o.l.fold(t, o.g, o.e.Norm) })
 	e.Bias = p.bias
 	t.b.Conv(dst, n.in[0].buf, p.weights, o.g, e)
 }

@@ -35,8 +35,12 @@ func Normal(std float64) Init {
 
 // TruncNormal draws from a normal distribution with mean 0 and standard
 // deviation std, redrawing what lies beyond ±bound. timm's trunc_normal_ has
-// the absolute bound 2, which with its std of 0.02 never truncates.
+// the absolute bound 2, which with its std of 0.02 never truncates. A bound
+// below std/100 would be redrawn for ever: it fills with 0.
 func TruncNormal(std, bound float64) Init {
+	if bound < std/100 {
+		return Zeros
+	}
 	return func(r *rand.Rand, _ []int, dst []float32) { truncNormal(r, std, bound, dst) }
 }
 

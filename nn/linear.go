@@ -45,7 +45,7 @@ func NewLinear(s *Scope, c LinearConfig) *Linear {
 // a Norm.
 func (l *Linear) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 	const kind = "linear"
-	if !t.ready(l.name, kind, x) {
+	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
 	if x.channels() != l.c.In || len(x.shape) < 2 {

@@ -91,7 +91,7 @@ func (o *crossEntropyOp) readsIn(int) bool { return false }
 func (o *crossEntropyOp) readsOut() bool   { return false }
 
 func (o *crossEntropyOp) forward(t *Tape, n *node) {
-	if n.out.needs {
+	if n.back {
 		o.dx = t.b.Alloc(n.in[0].size())
 	}
 	t.b.CrossEntropy(t.out(n), o.dx, n.in[0].buf, o.l)

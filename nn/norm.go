@@ -28,7 +28,7 @@ func NewLayerNorm(s *Scope, channels int, eps float64) *LayerNorm {
 // Forward normalises x [..., C].
 func (l *LayerNorm) Forward(t *Tape, x *Tensor) *Tensor {
 	const kind = "layer norm"
-	if !t.ready(l.name, kind, x) {
+	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
 	if x.channels() != l.Weight.Len() {
@@ -51,7 +51,7 @@ func (o *layerNormOp) readsOut() bool   { return false }
 func (o *layerNormOp) forward(t *Tape, n *node) {
 	x := n.in[0]
 	dst := t.out(n)
-	if n.out.needs {
+	if n.back {
 		o.mean, o.rstd = t.b.Alloc(x.rows()), t.b.Alloc(x.rows())
 	}
 	t.b.LayerNorm(dst, x.buf, t.param(o.l.Weight), t.param(o.l.Bias), o.mean, o.rstd, x.rows(), x.channels(), o.l.eps)
@@ -131,7 +131,7 @@ func (l *BatchNorm) Forward(t *Tape, x *Tensor, act Activation) *Tensor {
 // asked to.
 func (l *BatchNorm) apply(t *Tape, x, residual *Tensor, relu bool) *Tensor {
 	const kind = "batch norm"
-	if !t.ready(l.name, kind, x) {
+	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
 	if x.channels() != l.Weight.Len() {

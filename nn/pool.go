@@ -11,6 +11,10 @@ type Window struct {
 	Padding int // on each side, at most half of Size
 }
 
+// maxWindow bounds windows, dilation and padding, so that geometry does not
+// overflow: no picture is larger.
+const maxWindow = 1 << 16
+
 func (t *Tape) window(kind string, x *Tensor, w Window) (kernel.Window, bool) {
 	if !t.ready("", kind, x) {
 		return kernel.Window{}, false
@@ -24,7 +28,7 @@ func (t *Tape) window(kind string, x *Tensor, w Window) (kernel.Window, bool) {
 	}
 	g := kernel.Window{N: x.shape[0], H: x.shape[1], W: x.shape[2], C: x.shape[3],
 		KH: w.Size, KW: w.Size, StrideH: w.Stride, StrideW: w.Stride, PadH: w.Padding, PadW: w.Padding, DilH: 1, DilW: 1}
-	if w.Size < 1 || w.Stride < 1 || w.Padding < 0 || w.Padding > w.Size/2 || g.OutH() < 1 || g.OutW() < 1 {
+	if w.Size < 1 || w.Size > maxWindow || w.Stride < 1 || w.Padding < 0 || w.Padding > w.Size/2 || g.OutH() < 1 || g.OutW() < 1 {
 		t.fail("", kind, "window %dx%d, stride %d, padding %d does not fit input %v", w.Size, w.Size, w.Stride, w.Padding, x.shape)
 		return kernel.Window{}, false
 	}
@@ -52,7 +56,7 @@ func (o *maxPoolOp) readsIn(int) bool { return false }
 func (o *maxPoolOp) readsOut() bool   { return false }
 
 func (o *maxPoolOp) forward(t *Tape, n *node) {
-	if n.out.needs {
+	if n.back {
 		o.index = make([]int32, n.out.size())
 	}
 	t.b.MaxPool(t.out(n), o.index, n.in[0].buf, o.g)

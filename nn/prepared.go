@@ -25,9 +25,17 @@ type entry struct {
 	packed
 }
 
+// folded is the key of a convolution together with the norm that its weights
+// contain, nil for none.
+type folded struct {
+	conv *Conv
+	norm *BatchNorm
+}
+
+// prepare packs a layer when it is first used. The key must be comparable.
 func (t *Tape) prepare(layer any, pack func() packed) packed {
 	if t.prep == nil {
-		t.prep = &prepared{}
+		t.prep, t.own = &prepared{}, true
 	}
 	p := t.prep
 	p.mu.Lock()

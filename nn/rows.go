@@ -49,7 +49,7 @@ func (o *normalizeOp) forward(t *Tape, n *node) {
 	x := n.in[0]
 	o.norms = t.b.Alloc(x.rows())
 	t.b.Normalize(t.out(n), x.buf, o.norms, x.rows(), x.channels(), normalizeEps)
-	if !n.out.needs {
+	if !n.back {
 		o.drop(t)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/winnow-go/winnow/internal/device"
+	"github.com/winnow-go/winnow/internal/kernel"
 )
 
 // Mode is what a tape is for.
@@ -49,7 +50,9 @@ type Tape struct {
 	step  uint64
 
 	grads map[*Param]device.Buffer
-	prep  *prepared              // inference: packed weights, shared by tapes
+	noted []*Tensor              // whose gradients the user wanted and got
+	prep  *prepared              // inference: packed weights
+	own   bool                   // prep is this tape's alone, not shared with others
 	packs map[any]device.Weights // training: memory for packing, reused every step
 }
 
@@ -119,6 +122,7 @@ type node struct {
 	in     []*Tensor
 	out    *Tensor
 	params []*Param
+	back   bool // a backward step may follow; fixed when the node is recorded
 }
 
 // op is one operation. Its forward method computes n.out from n.in, its
@@ -203,13 +207,10 @@ func (t *Tape) InputFloats(x []float32, shape ...int) *Tensor {
 	if t.err != nil {
 		return t.empty()
 	}
-	n := 1
-	for _, d := range shape {
-		if d < 1 {
-			t.fail("", "input", "shape %v has an empty axis", shape)
-			return t.empty()
-		}
-		n *= d
+	n, ok := volume(shape)
+	if !ok {
+		t.fail("", "input", "shape %v has an empty axis or is too large", shape)
+		return t.empty()
 	}
 	if n != len(x) || len(shape) == 0 {
 		t.fail("", "input", "%d values for shape %v", len(x), shape)
@@ -222,7 +223,28 @@ func (t *Tape) InputFloats(x []float32, shape ...int) *Tensor {
 // recording, and thereby for checking shapes and counting operations, but not
 // for Eval.
 func (t *Tape) Describe(shape ...int) *Tensor {
+	if _, ok := volume(shape); !ok || len(shape) == 0 {
+		t.fail("", "input", "shape %v is empty or too large", shape)
+		return t.empty()
+	}
 	return &Tensor{tape: t, shape: slices.Clone(shape), wrap: true}
+}
+
+// maxElements bounds a tensor: 256 GB. It keeps products of lengths from
+// overflowing.
+const maxElements = 1 << 36
+
+// volume is the number of elements of a shape, false if an axis is empty or
+// there are more than maxElements.
+func volume(shape []int) (int, bool) {
+	n := 1
+	for _, d := range shape {
+		if d < 1 || d > maxElements/n {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
 }
 
 // MACs is the number of multiply-accumulates of the forward pass recorded so
@@ -240,6 +262,15 @@ func (t *Tape) MACs() int64 {
 func (x *Tensor) WantGradient() *Tensor {
 	x.needs, x.want = true, true
 	return x
+}
+
+// layer reports whether a layer is there at all, as those of a model whose
+// configuration failed are not.
+func (t *Tape) layer(kind string, there bool) bool {
+	if !there {
+		t.fail("", kind, "the layer is nil")
+	}
+	return there
 }
 
 // ready reports whether an operation can be recorded, and puts an error on
@@ -261,8 +292,22 @@ func (t *Tape) ready(layer, kind string, in ...*Tensor) bool {
 	return t.err == nil
 }
 
+// known reports whether there is such an activation, and puts an error on the
+// tape otherwise.
+func (t *Tape) known(layer, kind string, act Activation) bool {
+	if act != Identity && !slices.Contains(kernel.Activations(), act) {
+		t.fail(layer, kind, "unknown %v", act)
+		return false
+	}
+	return true
+}
+
 // record adds an operation whose operands were checked.
 func (t *Tape) record(layer string, o op, shape []int, params []*Param, in ...*Tensor) *Tensor {
+	if _, ok := volume(shape); !ok {
+		t.fail(layer, o.kind(), "the result %v of input %v is empty or too large", shape, in[0].shape)
+		return t.empty()
+	}
 	n := &node{op: o, layer: layer, in: in, params: params, out: &Tensor{tape: t, shape: shape}}
 	if t.mode == Training {
 		for _, p := range params {
@@ -272,13 +317,14 @@ func (t *Tape) record(layer string, o op, shape []int, params []*Param, in ...*T
 			n.out.needs = n.out.needs || x.needs
 		}
 	}
+	n.back = n.out.needs
 	for i, x := range in {
 		x.uses++
-		if n.out.needs && o.readsIn(i) {
+		if n.back && o.readsIn(i) {
 			x.uses++
 		}
 	}
-	if n.out.needs && o.readsOut() {
+	if n.back && o.readsOut() {
 		n.out.uses++
 	}
 	t.nodes = append(t.nodes, n)
@@ -296,6 +342,11 @@ func (t *Tape) Eval(xs ...*Tensor) error {
 		return t.err
 	}
 	t.run()
+	for _, x := range xs {
+		if t.err == nil && x.buf == nil {
+			t.fail("", "eval", "tensor %v has no values", x.shape)
+		}
+	}
 	return t.err
 }
 
@@ -408,13 +459,15 @@ func (t *Tape) Backward(loss *Tensor) error {
 	loss.grad = &gradient{buf: seed, refs: 1}
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := t.nodes[i]
-		if !n.out.needs {
-			continue
-		}
 		if n.out.grad != nil {
 			t.noteGrad(n.out)
-			n.op.backward(t, n)
+			if n.back {
+				n.op.backward(t, n)
+			}
 			t.dropGrad(n.out)
+		}
+		if !n.back {
+			continue
 		}
 		t.drop(n)
 		for j, x := range n.in {
@@ -431,6 +484,8 @@ func (t *Tape) Backward(loss *Tensor) error {
 			t.noteGrad(x) // inputs: no node made them
 		}
 	}
+	t.noteGrad(loss) // and a loss that is one
+	t.dropGrad(loss)
 	return t.err
 }
 
@@ -439,6 +494,7 @@ func (t *Tape) noteGrad(x *Tensor) {
 	if x.want && x.grad != nil && x.found == nil {
 		x.found = t.b.Alloc(x.grad.buf.Len())
 		t.b.Copy(x.found, x.grad.buf)
+		t.noted = append(t.noted, x)
 	}
 }
 
@@ -538,24 +594,27 @@ func (x *Tensor) Gradient() []float32 {
 }
 
 // Reset forgets all tensors and the error and takes back their memory for the
-// next batch.
+// next batch. Weights may have changed until then.
 func (t *Tape) Reset() {
+	if t.own {
+		t.prep, t.own = nil, false
+	}
 	for _, n := range t.nodes {
 		for _, x := range append(n.in[:len(n.in):len(n.in)], n.out) {
 			t.free(x)
 			t.dropGrad(x)
-			if x.found != nil {
-				t.b.Free(x.found)
-				x.found = nil
-			}
 		}
 		t.drop(n)
+	}
+	for _, x := range t.noted {
+		t.b.Free(x.found)
+		x.found = nil
 	}
 	for _, g := range t.grads {
 		t.b.Free(g)
 	}
 	clear(t.nodes)
-	t.nodes, t.ran, t.grads, t.err = t.nodes[:0], 0, nil, nil
+	t.nodes, t.ran, t.grads, t.noted, t.err = t.nodes[:0], 0, nil, nil, nil
 }
 
 // param is the device's view of a parameter.
