@@ -4,16 +4,28 @@
 
 package norm
 
-// layerNormAVX2 is LayerNorm for rows, c > 0; gamma, beta, mean and rstd may be nil. Sums have 32 lanes,
-// the variance is taken of differences from the rounded mean and then corrected for its rounding.
+// layerNormAVX2 is LayerNorm for rows, c > 0, row by row; gamma, beta, mean and rstd may be nil. Sums have 8
+// lanes. The variance is taken of differences from the rounded mean and then corrected for its rounding.
 //
 //go:noescape
 func layerNormAVX2(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
+
+// layerNorm8AVX2 computes what layerNormAVX2 does, bit by bit, for eight rows at a time: rows and c must be
+// multiples of 8.
+//
+//go:noescape
+func layerNorm8AVX2(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
 
 // layerNormBackwardAVX2 is LayerNormBackward for rows, c > 0; gamma may be nil, dgamma and dbeta together.
 //
 //go:noescape
 func layerNormBackwardAVX2(dx *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean *float32, rstd *float32, rows int, c int)
+
+// layerNormBackward8AVX2 computes what layerNormBackwardAVX2 does, bit by bit, for eight rows at a time: rows
+// and c must be multiples of 8.
+//
+//go:noescape
+func layerNormBackward8AVX2(dx *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean *float32, rstd *float32, rows int, c int)
 
 // moments16AVX2 handles as many channels as its name says, for rows > 0 that lie stride elements apart:
 // for d = x - first, in float64, it adds Σ d to sum and Σ d² to squares.

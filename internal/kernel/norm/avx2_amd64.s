@@ -23,288 +23,174 @@ DATA tailMask<>+60(SB)/4, $0x00000000
 GLOBL tailMask<>(SB), RODATA|NOPTR, $64
 
 // func layerNormAVX2(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNormAVX2(SB), $128-68
-	MOVQ       dst+0(FP), AX
-	MOVQ       x+8(FP), CX
-	MOVQ       gamma+16(FP), DX
-	MOVQ       beta+24(FP), BX
-	MOVQ       mean+32(FP), SI
-	MOVQ       rstd+40(FP), DI
-	MOVQ       rows+48(FP), R8
-	MOVQ       c+56(FP), R9
-	MOVSS      eps+64(FP), X0
-	MOVL       $0x3f800000, R10
-	VMOVD      R10, X2
-	VXORPS     X1, X1, X1
-	VCVTSI2SSQ R9, X1, X1
-	VDIVSS     X1, X2, X1
-	MOVQ       R9, R10
-	ANDQ       $-8, R10
-	MOVQ       R9, R11
-	ANDQ       $-32, R11
-	MOVQ       R10, R12
-	SUBQ       R9, R12
-	LEAQ       tailMask<>+0(SB), R13
-	VMOVUPS    32(R13)(R12*4), Y2
-	SHLQ       $0x02, R9
-	SHLQ       $0x02, R10
-	SHLQ       $0x02, R11
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gamma+16(FP), DX
+	MOVQ         beta+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         rstd+40(FP), DI
+	MOVQ         rows+48(FP), R8
+	MOVQ         c+56(FP), R9
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Y1
+	VBROADCASTSS eps+64(FP), Y0
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X3
+	VXORPS       X2, X2, X2
+	VCVTSI2SSQ   R9, X2, X2
+	VDIVSS       X2, X3, X2
+	VBROADCASTSS X2, Y2
+	MOVQ         R9, R10
+	ANDQ         $-8, R10
+	MOVQ         R10, R11
+	SUBQ         R9, R11
+	LEAQ         tailMask<>+0(SB), R12
+	VMOVUPS      32(R12)(R11*4), Y3
+	SHLQ         $0x02, R9
+	SHLQ         $0x02, R10
 
 row:
-	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	XORQ   R12, R12
+	XORQ   R11, R11
 
-sum_group:
-	CMPQ   R12, R11
-	JGE    sum_single
-	VADDPS (CX)(R12*1), Y3, Y3
-	VADDPS 32(CX)(R12*1), Y4, Y4
-	VADDPS 64(CX)(R12*1), Y5, Y5
-	VADDPS 96(CX)(R12*1), Y6, Y6
-	ADDQ   $+128, R12
-	JMP    sum_group
-
-sum_single:
-	CMPQ   R12, R10
-	JGE    sum_tail
-	VADDPS (CX)(R12*1), Y3, Y3
-	ADDQ   $+32, R12
-	JMP    sum_single
+sum:
+	CMPQ    R11, R10
+	JGE     sum_tail
+	VMOVUPS (CX)(R11*1), Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $+32, R11
+	JMP     sum
 
 sum_tail:
-	CMPQ       R12, R9
+	CMPQ       R11, R9
 	JGE        sum_done
-	VMASKMOVPS (CX)(R12*1), Y2, Y7
-	VADDPS     Y7, Y3, Y3
+	VMASKMOVPS (CX)(R11*1), Y3, Y5
+	VADDPS     Y5, Y4, Y4
 
 sum_done:
-	VADDPS       Y5, Y3, Y3
-	VADDPS       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VEXTRACTF128 $0x01, Y3, X4
-	VADDPS       X4, X3, X3
-	VMOVHLPS     X3, X3, X4
-	VADDPS       X4, X3, X3
-	VMOVSHDUP    X3, X4
-	VADDSS       X4, X3, X3
-	VMULSS       X1, X3, X3
-	VBROADCASTSS X3, Y4
-	VXORPS       Y5, Y5, Y5
+	VHADDPS      Y4, Y4, Y4
+	VHADDPS      Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPS       X5, X4, X5
+	VBROADCASTSS X5, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVAPS      Y4, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
-	VXORPS       Y8, Y8, Y8
-	VXORPS       Y9, Y9, Y9
-	VXORPS       Y10, Y10, Y10
-	VXORPS       Y11, Y11, Y11
-	VXORPS       Y12, Y12, Y12
-	XORQ         R12, R12
+	XORQ         R11, R11
 
-squares_group:
-	CMPQ        R12, R11
-	JGE         squares_single
-	VMOVUPS     (CX)(R12*1), Y13
-	VSUBPS      Y4, Y13, Y13
-	VADDPS      Y13, Y5, Y5
-	VFMADD231PS Y13, Y13, Y9
-	VMOVUPS     32(CX)(R12*1), Y13
-	VSUBPS      Y4, Y13, Y13
-	VADDPS      Y13, Y6, Y6
-	VFMADD231PS Y13, Y13, Y10
-	VMOVUPS     64(CX)(R12*1), Y13
-	VSUBPS      Y4, Y13, Y13
-	VADDPS      Y13, Y7, Y7
-	VFMADD231PS Y13, Y13, Y11
-	VMOVUPS     96(CX)(R12*1), Y13
-	VSUBPS      Y4, Y13, Y13
-	VADDPS      Y13, Y8, Y8
-	VFMADD231PS Y13, Y13, Y12
-	ADDQ        $+128, R12
-	JMP         squares_group
-
-squares_single:
-	CMPQ        R12, R10
+squares:
+	CMPQ        R11, R10
 	JGE         squares_tail
-	VMOVUPS     (CX)(R12*1), Y13
-	VSUBPS      Y4, Y13, Y13
-	VADDPS      Y13, Y5, Y5
-	VFMADD231PS Y13, Y13, Y9
-	ADDQ        $+32, R12
-	JMP         squares_single
+	VMOVUPS     (CX)(R11*1), Y8
+	VSUBPS      Y5, Y8, Y8
+	VADDPS      Y8, Y6, Y6
+	VFMADD231PS Y8, Y8, Y7
+	ADDQ        $+32, R11
+	JMP         squares
 
 squares_tail:
-	CMPQ        R12, R9
+	CMPQ        R11, R9
 	JGE         squares_done
-	VMASKMOVPS  (CX)(R12*1), Y2, Y13
-	VSUBPS      Y4, Y13, Y13
-	VANDPS      Y2, Y13, Y13
-	VADDPS      Y13, Y5, Y5
-	VFMADD231PS Y13, Y13, Y9
+	VMASKMOVPS  (CX)(R11*1), Y3, Y8
+	VSUBPS      Y5, Y8, Y8
+	VANDPS      Y3, Y8, Y8
+	VADDPS      Y8, Y6, Y6
+	VFMADD231PS Y8, Y8, Y7
 
 squares_done:
-	VADDPS       Y7, Y5, Y5
-	VADDPS       Y8, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPS       X6, X5, X5
-	VMOVHLPS     X5, X5, X6
-	VADDPS       X6, X5, X5
-	VMOVSHDUP    X5, X6
-	VADDSS       X6, X5, X5
-	VADDPS       Y11, Y9, Y9
-	VADDPS       Y12, Y10, Y10
-	VADDPS       Y10, Y9, Y9
-	VEXTRACTF128 $0x01, Y9, X6
-	VADDPS       X6, X9, X7
-	VMOVHLPS     X7, X7, X6
-	VADDPS       X6, X7, X7
-	VMOVSHDUP    X7, X6
-	VADDSS       X6, X7, X7
-	VMULSS       X1, X5, X5
-	VMULSS       X1, X7, X7
-	VFNMADD231SS X5, X5, X7
-	VXORPS       X6, X6, X6
-	VMAXSS       X7, X6, X7
-	VADDSS       X0, X7, X7
-	VSQRTSS      X7, X7, X7
-	MOVL         $0x3f800000, R12
-	VMOVD        R12, X6
-	VDIVSS       X7, X6, X6
+	VHADDPS      Y6, Y6, Y6
+	VHADDPS      Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X8
+	VADDPS       X8, X6, X8
+	VBROADCASTSS X8, Y6
+	VHADDPS      Y7, Y7, Y7
+	VHADDPS      Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y7, X8
+	VADDPS       X8, X7, X8
+	VBROADCASTSS X8, Y7
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y2, Y7, Y7
+	VFNMADD231PS Y6, Y6, Y7
+	VXORPS       Y8, Y8, Y8
+	VMAXPS       Y7, Y8, Y7
+	VADDPS       Y0, Y7, Y7
+	VSQRTPS      Y7, Y7
+	VDIVPS       Y7, Y1, Y7
+	VMULPS       Y7, Y6, Y8
+	VADDPS       Y6, Y4, Y4
 	TESTQ        SI, SI
 	JZ           no_mean
-	VADDSS       X5, X3, X3
-	VMOVSS       X3, (SI)
+	VMOVSS       X4, (SI)
 	ADDQ         $+4, SI
 
 no_mean:
 	TESTQ  DI, DI
 	JZ     no_rstd
-	VMOVSS X6, (DI)
+	VMOVSS X7, (DI)
 	ADDQ   $+4, DI
 
 no_rstd:
-	VMULSS       X6, X5, X5
-	VBROADCASTSS X5, Y3
-	VBROADCASTSS X6, Y5
-	TESTQ        DX, DX
-	JZ           no_gamma
-	TESTQ        BX, BX
-	JZ           gamma_alone
-	XORQ         R12, R12
+	TESTQ DX, DX
+	JZ    no_gamma
+	TESTQ BX, BX
+	JZ    gamma_alone
+	XORQ  R11, R11
 
-both_group:
-	CMPQ        R12, R11
-	JGE         both_single
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (DX)(R12*1), Y7
-	VFMADD213PS (BX)(R12*1), Y7, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	VMOVUPS     32(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     32(DX)(R12*1), Y7
-	VFMADD213PS 32(BX)(R12*1), Y7, Y6
-	VMOVUPS     Y6, 32(AX)(R12*1)
-	VMOVUPS     64(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     64(DX)(R12*1), Y7
-	VFMADD213PS 64(BX)(R12*1), Y7, Y6
-	VMOVUPS     Y6, 64(AX)(R12*1)
-	VMOVUPS     96(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     96(DX)(R12*1), Y7
-	VFMADD213PS 96(BX)(R12*1), Y7, Y6
-	VMOVUPS     Y6, 96(AX)(R12*1)
-	ADDQ        $+128, R12
-	JMP         both_group
-
-both_single:
-	CMPQ        R12, R10
+both:
+	CMPQ        R11, R10
 	JGE         both_tail
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (DX)(R12*1), Y7
-	VFMADD213PS (BX)(R12*1), Y7, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	ADDQ        $+32, R12
-	JMP         both_single
+	VMOVUPS     (CX)(R11*1), Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMOVUPS     (BX)(R11*1), Y6
+	VMOVUPS     (DX)(R11*1), Y9
+	VFMADD213PS Y6, Y9, Y4
+	VMOVUPS     Y4, (AX)(R11*1)
+	ADDQ        $+32, R11
+	JMP         both
 
 both_tail:
-	CMPQ        R12, R9
+	CMPQ        R11, R9
 	JGE         both_done
-	VMASKMOVPS  (CX)(R12*1), Y2, Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMASKMOVPS  (BX)(R12*1), Y2, Y3
-	VMASKMOVPS  (DX)(R12*1), Y2, Y4
-	VFMADD213PS Y3, Y4, Y6
-	VMASKMOVPS  Y6, Y2, (AX)(R12*1)
+	VMASKMOVPS  (CX)(R11*1), Y3, Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMASKMOVPS  (BX)(R11*1), Y3, Y5
+	VMASKMOVPS  (DX)(R11*1), Y3, Y6
+	VFMADD213PS Y5, Y6, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(R11*1)
 
 both_done:
 	JMP next
 
 gamma_alone:
-	XORQ R12, R12
+	XORQ R11, R11
 
-gamma_group:
-	CMPQ        R12, R11
-	JGE         gamma_single
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (DX)(R12*1), Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	VMOVUPS     32(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     32(DX)(R12*1), Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 32(AX)(R12*1)
-	VMOVUPS     64(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     64(DX)(R12*1), Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 64(AX)(R12*1)
-	VMOVUPS     96(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     96(DX)(R12*1), Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 96(AX)(R12*1)
-	ADDQ        $+128, R12
-	JMP         gamma_group
-
-gamma_single:
-	CMPQ        R12, R10
+gamma:
+	CMPQ        R11, R10
 	JGE         gamma_tail
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (DX)(R12*1), Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	ADDQ        $+32, R12
-	JMP         gamma_single
+	VMOVUPS     (CX)(R11*1), Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMOVUPS     (DX)(R11*1), Y6
+	VMULPS      Y6, Y4, Y4
+	VMOVUPS     Y4, (AX)(R11*1)
+	ADDQ        $+32, R11
+	JMP         gamma
 
 gamma_tail:
-	CMPQ        R12, R9
+	CMPQ        R11, R9
 	JGE         gamma_done
-	VMASKMOVPS  (CX)(R12*1), Y2, Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMASKMOVPS  (DX)(R12*1), Y2, Y3
-	VMULPS      Y3, Y6, Y6
-	VMASKMOVPS  Y6, Y2, (AX)(R12*1)
+	VMASKMOVPS  (CX)(R11*1), Y3, Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMASKMOVPS  (DX)(R11*1), Y3, Y5
+	VMULPS      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(R11*1)
 
 gamma_done:
 	JMP next
@@ -312,105 +198,53 @@ gamma_done:
 no_gamma:
 	TESTQ BX, BX
 	JZ    neither
-	XORQ  R12, R12
+	XORQ  R11, R11
 
-beta_group:
-	CMPQ        R12, R11
-	JGE         beta_single
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (BX)(R12*1), Y7
-	VADDPS      Y7, Y6, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	VMOVUPS     32(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     32(BX)(R12*1), Y7
-	VADDPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 32(AX)(R12*1)
-	VMOVUPS     64(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     64(BX)(R12*1), Y7
-	VADDPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 64(AX)(R12*1)
-	VMOVUPS     96(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     96(BX)(R12*1), Y7
-	VADDPS      Y7, Y6, Y6
-	VMOVUPS     Y6, 96(AX)(R12*1)
-	ADDQ        $+128, R12
-	JMP         beta_group
-
-beta_single:
-	CMPQ        R12, R10
+beta:
+	CMPQ        R11, R10
 	JGE         beta_tail
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     (BX)(R12*1), Y7
-	VADDPS      Y7, Y6, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	ADDQ        $+32, R12
-	JMP         beta_single
+	VMOVUPS     (CX)(R11*1), Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMOVUPS     (BX)(R11*1), Y6
+	VADDPS      Y6, Y4, Y4
+	VMOVUPS     Y4, (AX)(R11*1)
+	ADDQ        $+32, R11
+	JMP         beta
 
 beta_tail:
-	CMPQ        R12, R9
+	CMPQ        R11, R9
 	JGE         beta_done
-	VMASKMOVPS  (CX)(R12*1), Y2, Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMASKMOVPS  (BX)(R12*1), Y2, Y3
-	VADDPS      Y3, Y6, Y6
-	VMASKMOVPS  Y6, Y2, (AX)(R12*1)
+	VMASKMOVPS  (CX)(R11*1), Y3, Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMASKMOVPS  (BX)(R11*1), Y3, Y5
+	VADDPS      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(R11*1)
 
 beta_done:
 	JMP next
 
 neither:
-	XORQ R12, R12
+	XORQ R11, R11
 
-plain_group:
-	CMPQ        R12, R11
-	JGE         plain_single
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	VMOVUPS     32(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     Y6, 32(AX)(R12*1)
-	VMOVUPS     64(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     Y6, 64(AX)(R12*1)
-	VMOVUPS     96(CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     Y6, 96(AX)(R12*1)
-	ADDQ        $+128, R12
-	JMP         plain_group
-
-plain_single:
-	CMPQ        R12, R10
+plain:
+	CMPQ        R11, R10
 	JGE         plain_tail
-	VMOVUPS     (CX)(R12*1), Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMOVUPS     Y6, (AX)(R12*1)
-	ADDQ        $+32, R12
-	JMP         plain_single
+	VMOVUPS     (CX)(R11*1), Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMOVUPS     Y4, (AX)(R11*1)
+	ADDQ        $+32, R11
+	JMP         plain
 
 plain_tail:
-	CMPQ        R12, R9
+	CMPQ        R11, R9
 	JGE         plain_done
-	VMASKMOVPS  (CX)(R12*1), Y2, Y6
-	VSUBPS      Y4, Y6, Y6
-	VFMSUB132PS Y5, Y3, Y6
-	VMASKMOVPS  Y6, Y2, (AX)(R12*1)
+	VMASKMOVPS  (CX)(R11*1), Y3, Y4
+	VSUBPS      Y5, Y4, Y4
+	VFMSUB132PS Y7, Y8, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(R11*1)
 
 plain_done:
 next:
@@ -418,6 +252,564 @@ next:
 	ADDQ R9, AX
 	DECQ R8
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func layerNorm8AVX2(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·layerNorm8AVX2(SB), $224-68
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gamma+16(FP), DX
+	MOVQ         beta+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         rstd+40(FP), DI
+	MOVQ         rows+48(FP), R8
+	MOVQ         c+56(FP), R9
+	MOVQ         R9, R10
+	SHLQ         $0x02, R10
+	LEAQ         (R10)(R10*2), R11
+	MOVL         $0x3f800000, R12
+	VMOVD        R12, X1
+	VXORPS       X0, X0, X0
+	VCVTSI2SSQ   R9, X0, X0
+	VDIVSS       X0, X1, X0
+	VBROADCASTSS X0, Y0
+
+rows:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   CX, R12
+	XORQ   R9, R9
+
+sum0:
+	VADDPS  (R12), Y1, Y1
+	VADDPS  (R12)(R10*1), Y2, Y2
+	VADDPS  (R12)(R10*2), Y3, Y3
+	VADDPS  (R12)(R11*1), Y4, Y4
+	ADDQ    $+32, R12
+	ADDQ    $+32, R9
+	CMPQ    R9, R10
+	JLT     sum0
+	VHADDPS Y2, Y1, Y1
+	VHADDPS Y4, Y3, Y3
+	VHADDPS Y3, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    CX, R12
+	LEAQ    (R12)(R10*4), R12
+	XORQ    R9, R9
+
+sum4:
+	VADDPS       (R12), Y2, Y2
+	VADDPS       (R12)(R10*1), Y3, Y3
+	VADDPS       (R12)(R10*2), Y4, Y4
+	VADDPS       (R12)(R11*1), Y5, Y5
+	ADDQ         $+32, R12
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          sum4
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y4, Y2, Y2
+	VPERM2F128   $0x20, Y2, Y1, Y3
+	VPERM2F128   $0x31, Y2, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS (SP), Y9
+	VBROADCASTSS 4(SP), Y10
+	VBROADCASTSS 8(SP), Y11
+	VBROADCASTSS 12(SP), Y12
+	MOVQ         CX, R12
+	XORQ         R9, R9
+
+squares0:
+	VMOVUPS      (R12), Y13
+	VSUBPS       Y9, Y13, Y13
+	VADDPS       Y13, Y1, Y1
+	VFMADD231PS  Y13, Y13, Y5
+	VMOVUPS      (R12)(R10*1), Y13
+	VSUBPS       Y10, Y13, Y13
+	VADDPS       Y13, Y2, Y2
+	VFMADD231PS  Y13, Y13, Y6
+	VMOVUPS      (R12)(R10*2), Y13
+	VSUBPS       Y11, Y13, Y13
+	VADDPS       Y13, Y3, Y3
+	VFMADD231PS  Y13, Y13, Y7
+	VMOVUPS      (R12)(R11*1), Y13
+	VSUBPS       Y12, Y13, Y13
+	VADDPS       Y13, Y4, Y4
+	VFMADD231PS  Y13, Y13, Y8
+	ADDQ         $+32, R12
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          squares0
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y3
+	VHADDPS      Y3, Y1, Y1
+	VHADDPS      Y6, Y5, Y5
+	VHADDPS      Y8, Y7, Y7
+	VHADDPS      Y7, Y5, Y5
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y5, 64(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VBROADCASTSS 16(SP), Y9
+	VBROADCASTSS 20(SP), Y10
+	VBROADCASTSS 24(SP), Y11
+	VBROADCASTSS 28(SP), Y12
+	MOVQ         CX, R12
+	LEAQ         (R12)(R10*4), R12
+	XORQ         R9, R9
+
+squares4:
+	VMOVUPS      (R12), Y13
+	VSUBPS       Y9, Y13, Y13
+	VADDPS       Y13, Y1, Y1
+	VFMADD231PS  Y13, Y13, Y5
+	VMOVUPS      (R12)(R10*1), Y13
+	VSUBPS       Y10, Y13, Y13
+	VADDPS       Y13, Y2, Y2
+	VFMADD231PS  Y13, Y13, Y6
+	VMOVUPS      (R12)(R10*2), Y13
+	VSUBPS       Y11, Y13, Y13
+	VADDPS       Y13, Y3, Y3
+	VFMADD231PS  Y13, Y13, Y7
+	VMOVUPS      (R12)(R11*1), Y13
+	VSUBPS       Y12, Y13, Y13
+	VADDPS       Y13, Y4, Y4
+	VFMADD231PS  Y13, Y13, Y8
+	ADDQ         $+32, R12
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          squares4
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y3
+	VHADDPS      Y3, Y1, Y1
+	VHADDPS      Y6, Y5, Y5
+	VHADDPS      Y8, Y7, Y7
+	VHADDPS      Y7, Y5, Y5
+	VMOVUPS      32(SP), Y2
+	VMOVUPS      64(SP), Y3
+	MOVL         $0x3f800000, R9
+	VMOVD        R9, X4
+	VBROADCASTSS X4, Y6
+	VBROADCASTSS eps+64(FP), Y4
+	VMOVUPS      (SP), Y7
+	VPERM2F128   $0x20, Y1, Y2, Y8
+	VPERM2F128   $0x31, Y1, Y2, Y1
+	VADDPS       Y1, Y8, Y8
+	VPERM2F128   $0x20, Y5, Y3, Y1
+	VPERM2F128   $0x31, Y5, Y3, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y0, Y8, Y2
+	VMULPS       Y0, Y1, Y1
+	VFNMADD231PS Y2, Y2, Y1
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y1
+	VADDPS       Y4, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VDIVPS       Y1, Y6, Y1
+	VMULPS       Y1, Y2, Y3
+	VADDPS       Y2, Y7, Y7
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y3, 64(SP)
+	TESTQ        SI, SI
+	JZ           no_mean
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+32, SI
+
+no_mean:
+	TESTQ   DI, DI
+	JZ      no_rstd
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+
+no_rstd:
+	TESTQ        DX, DX
+	JZ           no_gamma
+	TESTQ        BX, BX
+	JZ           gamma_alone
+	VBROADCASTSS (SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VBROADCASTSS 64(SP), Y3
+	VBROADCASTSS 4(SP), Y4
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 8(SP), Y7
+	VBROADCASTSS 40(SP), Y8
+	VBROADCASTSS 72(SP), Y9
+	VBROADCASTSS 12(SP), Y10
+	VBROADCASTSS 44(SP), Y11
+	VBROADCASTSS 76(SP), Y12
+	MOVQ         CX, R12
+	MOVQ         AX, R13
+	XORQ         R9, R9
+
+both0:
+	VMOVUPS      (DX)(R9*1), Y13
+	VMOVUPS      (BX)(R9*1), Y14
+	VMOVUPS      (R12), Y15
+	VSUBPS       Y1, Y15, Y15
+	VFMSUB132PS  Y2, Y3, Y15
+	VFMADD213PS  Y14, Y13, Y15
+	VMOVUPS      Y15, (R13)
+	VMOVUPS      (R12)(R10*1), Y15
+	VSUBPS       Y4, Y15, Y15
+	VFMSUB132PS  Y5, Y6, Y15
+	VFMADD213PS  Y14, Y13, Y15
+	VMOVUPS      Y15, (R13)(R10*1)
+	VMOVUPS      (R12)(R10*2), Y15
+	VSUBPS       Y7, Y15, Y15
+	VFMSUB132PS  Y8, Y9, Y15
+	VFMADD213PS  Y14, Y13, Y15
+	VMOVUPS      Y15, (R13)(R10*2)
+	VMOVUPS      (R12)(R11*1), Y15
+	VSUBPS       Y10, Y15, Y15
+	VFMSUB132PS  Y11, Y12, Y15
+	VFMADD213PS  Y14, Y13, Y15
+	VMOVUPS      Y15, (R13)(R11*1)
+	ADDQ         $+32, R12
+	ADDQ         $+32, R13
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          both0
+	VBROADCASTSS 16(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VBROADCASTSS 80(SP), Y3
+	VBROADCASTSS 20(SP), Y4
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 24(SP), Y7
+	VBROADCASTSS 56(SP), Y8
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 60(SP), Y11
+	VBROADCASTSS 92(SP), Y12
+	MOVQ         CX, R12
+	LEAQ         (R12)(R10*4), R12
+	MOVQ         AX, R13
+	LEAQ         (R13)(R10*4), R13
+	XORQ         R9, R9
+
+both4:
+	VMOVUPS     (DX)(R9*1), Y13
+	VMOVUPS     (BX)(R9*1), Y14
+	VMOVUPS     (R12), Y15
+	VSUBPS      Y1, Y15, Y15
+	VFMSUB132PS Y2, Y3, Y15
+	VFMADD213PS Y14, Y13, Y15
+	VMOVUPS     Y15, (R13)
+	VMOVUPS     (R12)(R10*1), Y15
+	VSUBPS      Y4, Y15, Y15
+	VFMSUB132PS Y5, Y6, Y15
+	VFMADD213PS Y14, Y13, Y15
+	VMOVUPS     Y15, (R13)(R10*1)
+	VMOVUPS     (R12)(R10*2), Y15
+	VSUBPS      Y7, Y15, Y15
+	VFMSUB132PS Y8, Y9, Y15
+	VFMADD213PS Y14, Y13, Y15
+	VMOVUPS     Y15, (R13)(R10*2)
+	VMOVUPS     (R12)(R11*1), Y15
+	VSUBPS      Y10, Y15, Y15
+	VFMSUB132PS Y11, Y12, Y15
+	VFMADD213PS Y14, Y13, Y15
+	VMOVUPS     Y15, (R13)(R11*1)
+	ADDQ        $+32, R12
+	ADDQ        $+32, R13
+	ADDQ        $+32, R9
+	CMPQ        R9, R10
+	JLT         both4
+	JMP         next
+
+gamma_alone:
+	VBROADCASTSS (SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VBROADCASTSS 64(SP), Y3
+	VBROADCASTSS 4(SP), Y4
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 8(SP), Y7
+	VBROADCASTSS 40(SP), Y8
+	VBROADCASTSS 72(SP), Y9
+	VBROADCASTSS 12(SP), Y10
+	VBROADCASTSS 44(SP), Y11
+	VBROADCASTSS 76(SP), Y12
+	MOVQ         CX, R12
+	MOVQ         AX, R13
+	XORQ         R9, R9
+
+gamma0:
+	VMOVUPS      (DX)(R9*1), Y13
+	VMOVUPS      (R12), Y14
+	VSUBPS       Y1, Y14, Y14
+	VFMSUB132PS  Y2, Y3, Y14
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)
+	VMOVUPS      (R12)(R10*1), Y14
+	VSUBPS       Y4, Y14, Y14
+	VFMSUB132PS  Y5, Y6, Y14
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R10*1)
+	VMOVUPS      (R12)(R10*2), Y14
+	VSUBPS       Y7, Y14, Y14
+	VFMSUB132PS  Y8, Y9, Y14
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R10*2)
+	VMOVUPS      (R12)(R11*1), Y14
+	VSUBPS       Y10, Y14, Y14
+	VFMSUB132PS  Y11, Y12, Y14
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R11*1)
+	ADDQ         $+32, R12
+	ADDQ         $+32, R13
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          gamma0
+	VBROADCASTSS 16(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VBROADCASTSS 80(SP), Y3
+	VBROADCASTSS 20(SP), Y4
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 24(SP), Y7
+	VBROADCASTSS 56(SP), Y8
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 60(SP), Y11
+	VBROADCASTSS 92(SP), Y12
+	MOVQ         CX, R12
+	LEAQ         (R12)(R10*4), R12
+	MOVQ         AX, R13
+	LEAQ         (R13)(R10*4), R13
+	XORQ         R9, R9
+
+gamma4:
+	VMOVUPS     (DX)(R9*1), Y13
+	VMOVUPS     (R12), Y14
+	VSUBPS      Y1, Y14, Y14
+	VFMSUB132PS Y2, Y3, Y14
+	VMULPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)
+	VMOVUPS     (R12)(R10*1), Y14
+	VSUBPS      Y4, Y14, Y14
+	VFMSUB132PS Y5, Y6, Y14
+	VMULPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R10*1)
+	VMOVUPS     (R12)(R10*2), Y14
+	VSUBPS      Y7, Y14, Y14
+	VFMSUB132PS Y8, Y9, Y14
+	VMULPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R10*2)
+	VMOVUPS     (R12)(R11*1), Y14
+	VSUBPS      Y10, Y14, Y14
+	VFMSUB132PS Y11, Y12, Y14
+	VMULPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R11*1)
+	ADDQ        $+32, R12
+	ADDQ        $+32, R13
+	ADDQ        $+32, R9
+	CMPQ        R9, R10
+	JLT         gamma4
+	JMP         next
+
+no_gamma:
+	TESTQ        BX, BX
+	JZ           neither
+	VBROADCASTSS (SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VBROADCASTSS 64(SP), Y3
+	VBROADCASTSS 4(SP), Y4
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 8(SP), Y7
+	VBROADCASTSS 40(SP), Y8
+	VBROADCASTSS 72(SP), Y9
+	VBROADCASTSS 12(SP), Y10
+	VBROADCASTSS 44(SP), Y11
+	VBROADCASTSS 76(SP), Y12
+	MOVQ         CX, R12
+	MOVQ         AX, R13
+	XORQ         R9, R9
+
+beta0:
+	VMOVUPS      (BX)(R9*1), Y13
+	VMOVUPS      (R12), Y14
+	VSUBPS       Y1, Y14, Y14
+	VFMSUB132PS  Y2, Y3, Y14
+	VADDPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)
+	VMOVUPS      (R12)(R10*1), Y14
+	VSUBPS       Y4, Y14, Y14
+	VFMSUB132PS  Y5, Y6, Y14
+	VADDPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R10*1)
+	VMOVUPS      (R12)(R10*2), Y14
+	VSUBPS       Y7, Y14, Y14
+	VFMSUB132PS  Y8, Y9, Y14
+	VADDPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R10*2)
+	VMOVUPS      (R12)(R11*1), Y14
+	VSUBPS       Y10, Y14, Y14
+	VFMSUB132PS  Y11, Y12, Y14
+	VADDPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (R13)(R11*1)
+	ADDQ         $+32, R12
+	ADDQ         $+32, R13
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          beta0
+	VBROADCASTSS 16(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VBROADCASTSS 80(SP), Y3
+	VBROADCASTSS 20(SP), Y4
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 24(SP), Y7
+	VBROADCASTSS 56(SP), Y8
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 60(SP), Y11
+	VBROADCASTSS 92(SP), Y12
+	MOVQ         CX, R12
+	LEAQ         (R12)(R10*4), R12
+	MOVQ         AX, R13
+	LEAQ         (R13)(R10*4), R13
+	XORQ         R9, R9
+
+beta4:
+	VMOVUPS     (BX)(R9*1), Y13
+	VMOVUPS     (R12), Y14
+	VSUBPS      Y1, Y14, Y14
+	VFMSUB132PS Y2, Y3, Y14
+	VADDPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)
+	VMOVUPS     (R12)(R10*1), Y14
+	VSUBPS      Y4, Y14, Y14
+	VFMSUB132PS Y5, Y6, Y14
+	VADDPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R10*1)
+	VMOVUPS     (R12)(R10*2), Y14
+	VSUBPS      Y7, Y14, Y14
+	VFMSUB132PS Y8, Y9, Y14
+	VADDPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R10*2)
+	VMOVUPS     (R12)(R11*1), Y14
+	VSUBPS      Y10, Y14, Y14
+	VFMSUB132PS Y11, Y12, Y14
+	VADDPS      Y13, Y14, Y14
+	VMOVUPS     Y14, (R13)(R11*1)
+	ADDQ        $+32, R12
+	ADDQ        $+32, R13
+	ADDQ        $+32, R9
+	CMPQ        R9, R10
+	JLT         beta4
+	JMP         next
+
+neither:
+	VBROADCASTSS (SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VBROADCASTSS 64(SP), Y3
+	VBROADCASTSS 4(SP), Y4
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 8(SP), Y7
+	VBROADCASTSS 40(SP), Y8
+	VBROADCASTSS 72(SP), Y9
+	VBROADCASTSS 12(SP), Y10
+	VBROADCASTSS 44(SP), Y11
+	VBROADCASTSS 76(SP), Y12
+	MOVQ         CX, R12
+	MOVQ         AX, R13
+	XORQ         R9, R9
+
+plain0:
+	VMOVUPS      (R12), Y13
+	VSUBPS       Y1, Y13, Y13
+	VFMSUB132PS  Y2, Y3, Y13
+	VMOVUPS      Y13, (R13)
+	VMOVUPS      (R12)(R10*1), Y13
+	VSUBPS       Y4, Y13, Y13
+	VFMSUB132PS  Y5, Y6, Y13
+	VMOVUPS      Y13, (R13)(R10*1)
+	VMOVUPS      (R12)(R10*2), Y13
+	VSUBPS       Y7, Y13, Y13
+	VFMSUB132PS  Y8, Y9, Y13
+	VMOVUPS      Y13, (R13)(R10*2)
+	VMOVUPS      (R12)(R11*1), Y13
+	VSUBPS       Y10, Y13, Y13
+	VFMSUB132PS  Y11, Y12, Y13
+	VMOVUPS      Y13, (R13)(R11*1)
+	ADDQ         $+32, R12
+	ADDQ         $+32, R13
+	ADDQ         $+32, R9
+	CMPQ         R9, R10
+	JLT          plain0
+	VBROADCASTSS 16(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VBROADCASTSS 80(SP), Y3
+	VBROADCASTSS 20(SP), Y4
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 24(SP), Y7
+	VBROADCASTSS 56(SP), Y8
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 60(SP), Y11
+	VBROADCASTSS 92(SP), Y12
+	MOVQ         CX, R12
+	LEAQ         (R12)(R10*4), R12
+	MOVQ         AX, R13
+	LEAQ         (R13)(R10*4), R13
+	XORQ         R9, R9
+
+plain4:
+	VMOVUPS     (R12), Y13
+	VSUBPS      Y1, Y13, Y13
+	VFMSUB132PS Y2, Y3, Y13
+	VMOVUPS     Y13, (R13)
+	VMOVUPS     (R12)(R10*1), Y13
+	VSUBPS      Y4, Y13, Y13
+	VFMSUB132PS Y5, Y6, Y13
+	VMOVUPS     Y13, (R13)(R10*1)
+	VMOVUPS     (R12)(R10*2), Y13
+	VSUBPS      Y7, Y13, Y13
+	VFMSUB132PS Y8, Y9, Y13
+	VMOVUPS     Y13, (R13)(R10*2)
+	VMOVUPS     (R12)(R11*1), Y13
+	VSUBPS      Y10, Y13, Y13
+	VFMSUB132PS Y11, Y12, Y13
+	VMOVUPS     Y13, (R13)(R11*1)
+	ADDQ        $+32, R12
+	ADDQ        $+32, R13
+	ADDQ        $+32, R9
+	CMPQ        R9, R10
+	JLT         plain4
+
+next:
+	LEAQ (CX)(R10*8), CX
+	LEAQ (AX)(R10*8), AX
+	SUBQ $+8, R8
+	JNZ  rows
 	VZEROUPPER
 	RET
 
@@ -441,170 +833,101 @@ TEXT ·layerNormBackwardAVX2(SB), $128-80
 	VDIVSS     X0, X1, X0
 	MOVQ       R11, R12
 	ANDQ       $-8, R12
-	MOVQ       R11, R13
-	ANDQ       $-16, R13
-	MOVQ       R12, R14
-	SUBQ       R11, R14
-	LEAQ       tailMask<>+0(SB), R15
-	VMOVUPS    32(R15)(R14*4), Y1
+	MOVQ       R12, R13
+	SUBQ       R11, R13
+	LEAQ       tailMask<>+0(SB), R14
+	VMOVUPS    32(R14)(R13*4), Y1
 	SHLQ       $0x02, R11
 	SHLQ       $0x02, R12
-	SHLQ       $0x02, R13
 
 row:
 	VBROADCASTSS (R8), Y2
 	VBROADCASTSS (R9), Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
 	TESTQ        CX, CX
 	JZ           no_params
 	TESTQ        DI, DI
 	JZ           params_plain
-	XORQ         R14, R14
+	XORQ         R13, R13
 
-params_scaled_group:
-	CMPQ        R14, R13
-	JGE         params_scaled_single
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, (CX)(R14*1)
-	VMOVUPS     (DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, (DX)(R14*1)
-	VMOVUPS     (DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(BX)(R14*1), Y8
-	VMOVUPS     32(SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     32(CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, 32(CX)(R14*1)
-	VMOVUPS     32(DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, 32(DX)(R14*1)
-	VMOVUPS     32(DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y5, Y5
-	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+64, R14
-	JMP         params_scaled_group
-
-params_scaled_single:
-	CMPQ        R14, R12
+params_scaled:
+	CMPQ        R13, R12
 	JGE         params_scaled_tail
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, (CX)(R14*1)
-	VMOVUPS     (DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, (DX)(R14*1)
-	VMOVUPS     (DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+32, R14
-	JMP         params_scaled_single
+	VMOVUPS     (BX)(R13*1), Y6
+	VMOVUPS     (SI)(R13*1), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMOVUPS     (CX)(R13*1), Y8
+	VFMADD231PS Y7, Y6, Y8
+	VMOVUPS     Y8, (CX)(R13*1)
+	VMOVUPS     (DX)(R13*1), Y8
+	VADDPS      Y6, Y8, Y8
+	VMOVUPS     Y8, (DX)(R13*1)
+	VMOVUPS     (DI)(R13*1), Y8
+	VMULPS      Y8, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+32, R13
+	JMP         params_scaled
 
 params_scaled_tail:
-	CMPQ        R14, R11
+	CMPQ        R13, R11
 	JGE         params_scaled_done
-	VMASKMOVPS  (BX)(R14*1), Y1, Y8
-	VMASKMOVPS  (SI)(R14*1), Y1, Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMASKMOVPS  (CX)(R14*1), Y1, Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMASKMOVPS  Y10, Y1, (CX)(R14*1)
-	VMASKMOVPS  (DX)(R14*1), Y1, Y10
-	VADDPS      Y8, Y10, Y10
-	VMASKMOVPS  Y10, Y1, (DX)(R14*1)
-	VMASKMOVPS  (DI)(R14*1), Y1, Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (BX)(R13*1), Y1, Y6
+	VMASKMOVPS  (SI)(R13*1), Y1, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMASKMOVPS  (CX)(R13*1), Y1, Y8
+	VFMADD231PS Y7, Y6, Y8
+	VMASKMOVPS  Y8, Y1, (CX)(R13*1)
+	VMASKMOVPS  (DX)(R13*1), Y1, Y8
+	VADDPS      Y6, Y8, Y8
+	VMASKMOVPS  Y8, Y1, (DX)(R13*1)
+	VMASKMOVPS  (DI)(R13*1), Y1, Y8
+	VMULPS      Y8, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
 
 params_scaled_done:
 	JMP summed
 
 params_plain:
-	XORQ R14, R14
+	XORQ R13, R13
 
-params_group:
-	CMPQ        R14, R13
-	JGE         params_single
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, (CX)(R14*1)
-	VMOVUPS     (DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, (DX)(R14*1)
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(BX)(R14*1), Y8
-	VMOVUPS     32(SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     32(CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, 32(CX)(R14*1)
-	VMOVUPS     32(DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, 32(DX)(R14*1)
-	VADDPS      Y8, Y5, Y5
-	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+64, R14
-	JMP         params_group
-
-params_single:
-	CMPQ        R14, R12
+params:
+	CMPQ        R13, R12
 	JGE         params_tail
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (CX)(R14*1), Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMOVUPS     Y10, (CX)(R14*1)
-	VMOVUPS     (DX)(R14*1), Y10
-	VADDPS      Y8, Y10, Y10
-	VMOVUPS     Y10, (DX)(R14*1)
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+32, R14
-	JMP         params_single
+	VMOVUPS     (BX)(R13*1), Y6
+	VMOVUPS     (SI)(R13*1), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMOVUPS     (CX)(R13*1), Y8
+	VFMADD231PS Y7, Y6, Y8
+	VMOVUPS     Y8, (CX)(R13*1)
+	VMOVUPS     (DX)(R13*1), Y8
+	VADDPS      Y6, Y8, Y8
+	VMOVUPS     Y8, (DX)(R13*1)
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+32, R13
+	JMP         params
 
 params_tail:
-	CMPQ        R14, R11
+	CMPQ        R13, R11
 	JGE         params_done
-	VMASKMOVPS  (BX)(R14*1), Y1, Y8
-	VMASKMOVPS  (SI)(R14*1), Y1, Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMASKMOVPS  (CX)(R14*1), Y1, Y10
-	VFMADD231PS Y9, Y8, Y10
-	VMASKMOVPS  Y10, Y1, (CX)(R14*1)
-	VMASKMOVPS  (DX)(R14*1), Y1, Y10
-	VADDPS      Y8, Y10, Y10
-	VMASKMOVPS  Y10, Y1, (DX)(R14*1)
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (BX)(R13*1), Y1, Y6
+	VMASKMOVPS  (SI)(R13*1), Y1, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMASKMOVPS  (CX)(R13*1), Y1, Y8
+	VFMADD231PS Y7, Y6, Y8
+	VMASKMOVPS  Y8, Y1, (CX)(R13*1)
+	VMASKMOVPS  (DX)(R13*1), Y1, Y8
+	VADDPS      Y6, Y8, Y8
+	VMASKMOVPS  Y8, Y1, (DX)(R13*1)
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
 
 params_done:
 	JMP summed
@@ -612,229 +935,139 @@ params_done:
 no_params:
 	TESTQ DI, DI
 	JZ    no_params_plain
-	XORQ  R14, R14
+	XORQ  R13, R13
 
-scaled_group:
-	CMPQ        R14, R13
-	JGE         scaled_single
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(BX)(R14*1), Y8
-	VMOVUPS     32(SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     32(DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y5, Y5
-	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+64, R14
-	JMP         scaled_group
-
-scaled_single:
-	CMPQ        R14, R12
+scaled:
+	CMPQ        R13, R12
 	JGE         scaled_tail
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMOVUPS     (DI)(R14*1), Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+32, R14
-	JMP         scaled_single
+	VMOVUPS     (BX)(R13*1), Y6
+	VMOVUPS     (SI)(R13*1), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMOVUPS     (DI)(R13*1), Y8
+	VMULPS      Y8, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+32, R13
+	JMP         scaled
 
 scaled_tail:
-	CMPQ        R14, R11
+	CMPQ        R13, R11
 	JGE         scaled_done
-	VMASKMOVPS  (BX)(R14*1), Y1, Y8
-	VMASKMOVPS  (SI)(R14*1), Y1, Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VMASKMOVPS  (DI)(R14*1), Y1, Y10
-	VMULPS      Y10, Y8, Y8
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (BX)(R13*1), Y1, Y6
+	VMASKMOVPS  (SI)(R13*1), Y1, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VMASKMOVPS  (DI)(R13*1), Y1, Y8
+	VMULPS      Y8, Y6, Y6
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
 
 scaled_done:
 	JMP summed
 
 no_params_plain:
-	XORQ R14, R14
+	XORQ R13, R13
 
-plain_group:
-	CMPQ        R14, R13
-	JGE         plain_single
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(BX)(R14*1), Y8
-	VMOVUPS     32(SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VADDPS      Y8, Y5, Y5
-	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+64, R14
-	JMP         plain_group
-
-plain_single:
-	CMPQ        R14, R12
+plain:
+	CMPQ        R13, R12
 	JGE         plain_tail
-	VMOVUPS     (BX)(R14*1), Y8
-	VMOVUPS     (SI)(R14*1), Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+32, R14
-	JMP         plain_single
+	VMOVUPS     (BX)(R13*1), Y6
+	VMOVUPS     (SI)(R13*1), Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+32, R13
+	JMP         plain
 
 plain_tail:
-	CMPQ        R14, R11
+	CMPQ        R13, R11
 	JGE         plain_done
-	VMASKMOVPS  (BX)(R14*1), Y1, Y8
-	VMASKMOVPS  (SI)(R14*1), Y1, Y9
-	VSUBPS      Y2, Y9, Y9
-	VMULPS      Y3, Y9, Y9
-	VADDPS      Y8, Y4, Y4
-	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (BX)(R13*1), Y1, Y6
+	VMASKMOVPS  (SI)(R13*1), Y1, Y7
+	VSUBPS      Y2, Y7, Y7
+	VMULPS      Y3, Y7, Y7
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y6, Y5
 
 plain_done:
 summed:
-	VADDPS       Y5, Y4, Y4
-	VEXTRACTF128 $0x01, Y4, X5
-	VADDPS       X5, X4, X4
-	VMOVHLPS     X4, X4, X5
-	VADDPS       X5, X4, X4
-	VMOVSHDUP    X4, X5
-	VADDSS       X5, X4, X4
-	VADDPS       Y7, Y6, Y6
-	VEXTRACTF128 $0x01, Y6, X5
-	VADDPS       X5, X6, X6
-	VMOVHLPS     X6, X6, X5
-	VADDPS       X5, X6, X6
-	VMOVSHDUP    X6, X5
-	VADDSS       X5, X6, X6
-	VMULSS       X0, X4, X4
+	VHADDPS      Y4, Y4, Y4
+	VHADDPS      Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X6
+	VADDPS       X6, X4, X6
+	VHADDPS      Y5, Y5, Y5
+	VHADDPS      Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X4
+	VADDPS       X4, X5, X4
 	VMULSS       X0, X6, X6
-	VMULSS       X3, X4, X4
+	VMULSS       X0, X4, X4
 	VMULSS       X3, X6, X6
-	VBROADCASTSS X4, Y4
+	VMULSS       X3, X4, X4
 	VBROADCASTSS X6, Y5
+	VBROADCASTSS X4, Y4
 	TESTQ        DI, DI
 	JZ           apply_plain
-	XORQ         R14, R14
+	XORQ         R13, R13
 
-dx_scaled_group:
-	CMPQ         R14, R13
-	JGE          dx_scaled_single
-	VMOVUPS      (BX)(R14*1), Y6
-	VMOVUPS      (SI)(R14*1), Y7
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      (DI)(R14*1), Y8
-	VMULPS       Y8, Y6, Y6
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, (AX)(R14*1)
-	VMOVUPS      32(BX)(R14*1), Y6
-	VMOVUPS      32(SI)(R14*1), Y7
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      32(DI)(R14*1), Y8
-	VMULPS       Y8, Y6, Y6
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 32(AX)(R14*1)
-	ADDQ         $+64, R14
-	JMP          dx_scaled_group
-
-dx_scaled_single:
-	CMPQ         R14, R12
+dx_scaled:
+	CMPQ         R13, R12
 	JGE          dx_scaled_tail
-	VMOVUPS      (BX)(R14*1), Y6
-	VMOVUPS      (SI)(R14*1), Y7
+	VMOVUPS      (BX)(R13*1), Y6
+	VMOVUPS      (SI)(R13*1), Y7
 	VSUBPS       Y2, Y7, Y7
 	VMULPS       Y3, Y7, Y7
-	VMOVUPS      (DI)(R14*1), Y8
+	VMOVUPS      (DI)(R13*1), Y8
 	VMULPS       Y8, Y6, Y6
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, (AX)(R14*1)
-	ADDQ         $+32, R14
-	JMP          dx_scaled_single
+	VFMSUB132PS  Y3, Y5, Y6
+	VFNMADD231PS Y4, Y7, Y6
+	VMOVUPS      Y6, (AX)(R13*1)
+	ADDQ         $+32, R13
+	JMP          dx_scaled
 
 dx_scaled_tail:
-	CMPQ         R14, R11
+	CMPQ         R13, R11
 	JGE          dx_scaled_done
-	VMASKMOVPS   (BX)(R14*1), Y1, Y6
-	VMASKMOVPS   (SI)(R14*1), Y1, Y7
+	VMASKMOVPS   (BX)(R13*1), Y1, Y6
+	VMASKMOVPS   (SI)(R13*1), Y1, Y7
 	VSUBPS       Y2, Y7, Y7
 	VMULPS       Y3, Y7, Y7
-	VMASKMOVPS   (DI)(R14*1), Y1, Y2
+	VMASKMOVPS   (DI)(R13*1), Y1, Y2
 	VMULPS       Y2, Y6, Y6
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMASKMOVPS   Y6, Y1, (AX)(R14*1)
+	VFMSUB132PS  Y3, Y5, Y6
+	VFNMADD231PS Y4, Y7, Y6
+	VMASKMOVPS   Y6, Y1, (AX)(R13*1)
 
 dx_scaled_done:
 	JMP next
 
 apply_plain:
-	XORQ R14, R14
+	XORQ R13, R13
 
-dx_group:
-	CMPQ         R14, R13
-	JGE          dx_single
-	VMOVUPS      (BX)(R14*1), Y6
-	VMOVUPS      (SI)(R14*1), Y7
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, (AX)(R14*1)
-	VMOVUPS      32(BX)(R14*1), Y6
-	VMOVUPS      32(SI)(R14*1), Y7
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 32(AX)(R14*1)
-	ADDQ         $+64, R14
-	JMP          dx_group
-
-dx_single:
-	CMPQ         R14, R12
+dx:
+	CMPQ         R13, R12
 	JGE          dx_tail
-	VMOVUPS      (BX)(R14*1), Y6
-	VMOVUPS      (SI)(R14*1), Y7
+	VMOVUPS      (BX)(R13*1), Y6
+	VMOVUPS      (SI)(R13*1), Y7
 	VSUBPS       Y2, Y7, Y7
 	VMULPS       Y3, Y7, Y7
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, (AX)(R14*1)
-	ADDQ         $+32, R14
-	JMP          dx_single
+	VFMSUB132PS  Y3, Y5, Y6
+	VFNMADD231PS Y4, Y7, Y6
+	VMOVUPS      Y6, (AX)(R13*1)
+	ADDQ         $+32, R13
+	JMP          dx
 
 dx_tail:
-	CMPQ         R14, R11
+	CMPQ         R13, R11
 	JGE          dx_done
-	VMASKMOVPS   (BX)(R14*1), Y1, Y6
-	VMASKMOVPS   (SI)(R14*1), Y1, Y7
+	VMASKMOVPS   (BX)(R13*1), Y1, Y6
+	VMASKMOVPS   (SI)(R13*1), Y1, Y7
 	VSUBPS       Y2, Y7, Y7
 	VMULPS       Y3, Y7, Y7
-	VFMSUB132PS  Y3, Y4, Y6
-	VFNMADD231PS Y5, Y7, Y6
-	VMASKMOVPS   Y6, Y1, (AX)(R14*1)
+	VFMSUB132PS  Y3, Y5, Y6
+	VFNMADD231PS Y4, Y7, Y6
+	VMASKMOVPS   Y6, Y1, (AX)(R13*1)
 
 dx_done:
 next:
@@ -845,6 +1078,1060 @@ next:
 	ADDQ $+4, R9
 	DECQ R10
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func layerNormBackward8AVX2(dx *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean *float32, rstd *float32, rows int, c int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·layerNormBackward8AVX2(SB), $512-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dgamma+8(FP), CX
+	MOVQ         dbeta+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         gamma+40(FP), DI
+	MOVQ         mean+48(FP), R8
+	MOVQ         rstd+56(FP), R9
+	MOVQ         c+72(FP), R10
+	MOVL         $0x3f800000, R11
+	VMOVD        R11, X1
+	VXORPS       X0, X0, X0
+	VCVTSI2SSQ   R10, X0, X0
+	VDIVSS       X0, X1, X0
+	VBROADCASTSS X0, Y0
+	SHLQ         $0x02, R10
+	LEAQ         (R10)(R10*2), R11
+
+rows:
+	TESTQ        CX, CX
+	JZ           no_params
+	TESTQ        DI, DI
+	JZ           params_plain
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y6
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	XORQ         R12, R12
+
+params_scaled0:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (CX)(R12*1), Y10
+	VMOVUPS      (DX)(R12*1), Y11
+	VMOVUPS      (R13), Y12
+	VMOVUPS      (R14), Y13
+	VSUBPS       Y5, Y13, Y13
+	VMULPS       Y6, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y1, Y1
+	VFMADD231PS  Y13, Y12, Y3
+	VMOVUPS      (R13)(R10*1), Y12
+	VMOVUPS      (R14)(R10*1), Y13
+	VSUBPS       Y7, Y13, Y13
+	VMULPS       Y8, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y2, Y2
+	VFMADD231PS  Y13, Y12, Y4
+	VMOVUPS      Y10, (CX)(R12*1)
+	VMOVUPS      Y11, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params_scaled0
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y3, 256(SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y4, 288(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 8(R8), Y5
+	VBROADCASTSS 8(R9), Y6
+	VBROADCASTSS 12(R8), Y7
+	VBROADCASTSS 12(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	XORQ         R12, R12
+
+params_scaled2:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (CX)(R12*1), Y10
+	VMOVUPS      (DX)(R12*1), Y11
+	VMOVUPS      (R13), Y12
+	VMOVUPS      (R14), Y13
+	VSUBPS       Y5, Y13, Y13
+	VMULPS       Y6, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y1, Y1
+	VFMADD231PS  Y13, Y12, Y3
+	VMOVUPS      (R13)(R10*1), Y12
+	VMOVUPS      (R14)(R10*1), Y13
+	VSUBPS       Y7, Y13, Y13
+	VMULPS       Y8, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y2, Y2
+	VFMADD231PS  Y13, Y12, Y4
+	VMOVUPS      Y10, (CX)(R12*1)
+	VMOVUPS      Y11, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params_scaled2
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y3, 320(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y4, 352(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 16(R8), Y5
+	VBROADCASTSS 16(R9), Y6
+	VBROADCASTSS 20(R8), Y7
+	VBROADCASTSS 20(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	XORQ         R12, R12
+
+params_scaled4:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (CX)(R12*1), Y10
+	VMOVUPS      (DX)(R12*1), Y11
+	VMOVUPS      (R13), Y12
+	VMOVUPS      (R14), Y13
+	VSUBPS       Y5, Y13, Y13
+	VMULPS       Y6, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y1, Y1
+	VFMADD231PS  Y13, Y12, Y3
+	VMOVUPS      (R13)(R10*1), Y12
+	VMOVUPS      (R14)(R10*1), Y13
+	VSUBPS       Y7, Y13, Y13
+	VMULPS       Y8, Y13, Y13
+	VFMADD231PS  Y13, Y12, Y10
+	VADDPS       Y12, Y11, Y11
+	VMULPS       Y9, Y12, Y12
+	VADDPS       Y12, Y2, Y2
+	VFMADD231PS  Y13, Y12, Y4
+	VMOVUPS      Y10, (CX)(R12*1)
+	VMOVUPS      Y11, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params_scaled4
+	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y3, 384(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y4, 416(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 24(R8), Y5
+	VBROADCASTSS 24(R9), Y6
+	VBROADCASTSS 28(R8), Y7
+	VBROADCASTSS 28(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	XORQ         R12, R12
+
+params_scaled6:
+	VMOVUPS     (DI)(R12*1), Y9
+	VMOVUPS     (CX)(R12*1), Y10
+	VMOVUPS     (DX)(R12*1), Y11
+	VMOVUPS     (R13), Y12
+	VMOVUPS     (R14), Y13
+	VSUBPS      Y5, Y13, Y13
+	VMULPS      Y6, Y13, Y13
+	VFMADD231PS Y13, Y12, Y10
+	VADDPS      Y12, Y11, Y11
+	VMULPS      Y9, Y12, Y12
+	VADDPS      Y12, Y1, Y1
+	VFMADD231PS Y13, Y12, Y3
+	VMOVUPS     (R13)(R10*1), Y12
+	VMOVUPS     (R14)(R10*1), Y13
+	VSUBPS      Y7, Y13, Y13
+	VMULPS      Y8, Y13, Y13
+	VFMADD231PS Y13, Y12, Y10
+	VADDPS      Y12, Y11, Y11
+	VMULPS      Y9, Y12, Y12
+	VADDPS      Y12, Y2, Y2
+	VFMADD231PS Y13, Y12, Y4
+	VMOVUPS     Y10, (CX)(R12*1)
+	VMOVUPS     Y11, (DX)(R12*1)
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	ADDQ        $+32, R12
+	CMPQ        R12, R10
+	JLT         params_scaled6
+	VMOVUPS     Y1, 192(SP)
+	VMOVUPS     Y3, 448(SP)
+	VMOVUPS     Y2, 224(SP)
+	VMOVUPS     Y4, 480(SP)
+	JMP         summed
+
+params_plain:
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y6
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	XORQ         R12, R12
+
+params0:
+	VMOVUPS      (CX)(R12*1), Y9
+	VMOVUPS      (DX)(R12*1), Y10
+	VMOVUPS      (R13), Y11
+	VMOVUPS      (R14), Y12
+	VSUBPS       Y5, Y12, Y12
+	VMULPS       Y6, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y1, Y1
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      (R13)(R10*1), Y11
+	VMOVUPS      (R14)(R10*1), Y12
+	VSUBPS       Y7, Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y2, Y2
+	VFMADD231PS  Y12, Y11, Y4
+	VMOVUPS      Y9, (CX)(R12*1)
+	VMOVUPS      Y10, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params0
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y3, 256(SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y4, 288(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 8(R8), Y5
+	VBROADCASTSS 8(R9), Y6
+	VBROADCASTSS 12(R8), Y7
+	VBROADCASTSS 12(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	XORQ         R12, R12
+
+params2:
+	VMOVUPS      (CX)(R12*1), Y9
+	VMOVUPS      (DX)(R12*1), Y10
+	VMOVUPS      (R13), Y11
+	VMOVUPS      (R14), Y12
+	VSUBPS       Y5, Y12, Y12
+	VMULPS       Y6, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y1, Y1
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      (R13)(R10*1), Y11
+	VMOVUPS      (R14)(R10*1), Y12
+	VSUBPS       Y7, Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y2, Y2
+	VFMADD231PS  Y12, Y11, Y4
+	VMOVUPS      Y9, (CX)(R12*1)
+	VMOVUPS      Y10, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params2
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y3, 320(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y4, 352(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 16(R8), Y5
+	VBROADCASTSS 16(R9), Y6
+	VBROADCASTSS 20(R8), Y7
+	VBROADCASTSS 20(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	XORQ         R12, R12
+
+params4:
+	VMOVUPS      (CX)(R12*1), Y9
+	VMOVUPS      (DX)(R12*1), Y10
+	VMOVUPS      (R13), Y11
+	VMOVUPS      (R14), Y12
+	VSUBPS       Y5, Y12, Y12
+	VMULPS       Y6, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y1, Y1
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      (R13)(R10*1), Y11
+	VMOVUPS      (R14)(R10*1), Y12
+	VSUBPS       Y7, Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y11, Y2, Y2
+	VFMADD231PS  Y12, Y11, Y4
+	VMOVUPS      Y9, (CX)(R12*1)
+	VMOVUPS      Y10, (DX)(R12*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          params4
+	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y3, 384(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y4, 416(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 24(R8), Y5
+	VBROADCASTSS 24(R9), Y6
+	VBROADCASTSS 28(R8), Y7
+	VBROADCASTSS 28(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	XORQ         R12, R12
+
+params6:
+	VMOVUPS     (CX)(R12*1), Y9
+	VMOVUPS     (DX)(R12*1), Y10
+	VMOVUPS     (R13), Y11
+	VMOVUPS     (R14), Y12
+	VSUBPS      Y5, Y12, Y12
+	VMULPS      Y6, Y12, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VADDPS      Y11, Y10, Y10
+	VADDPS      Y11, Y1, Y1
+	VFMADD231PS Y12, Y11, Y3
+	VMOVUPS     (R13)(R10*1), Y11
+	VMOVUPS     (R14)(R10*1), Y12
+	VSUBPS      Y7, Y12, Y12
+	VMULPS      Y8, Y12, Y12
+	VFMADD231PS Y12, Y11, Y9
+	VADDPS      Y11, Y10, Y10
+	VADDPS      Y11, Y2, Y2
+	VFMADD231PS Y12, Y11, Y4
+	VMOVUPS     Y9, (CX)(R12*1)
+	VMOVUPS     Y10, (DX)(R12*1)
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	ADDQ        $+32, R12
+	CMPQ        R12, R10
+	JLT         params6
+	VMOVUPS     Y1, 192(SP)
+	VMOVUPS     Y3, 448(SP)
+	VMOVUPS     Y2, 224(SP)
+	VMOVUPS     Y4, 480(SP)
+	JMP         summed
+
+no_params:
+	TESTQ        DI, DI
+	JZ           no_params_plain
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y6
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	XORQ         R12, R12
+
+scaled0:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VFMADD231PS  Y11, Y10, Y3
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y7, Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VFMADD231PS  Y11, Y10, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          scaled0
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y3, 256(SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y4, 288(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 8(R8), Y5
+	VBROADCASTSS 8(R9), Y6
+	VBROADCASTSS 12(R8), Y7
+	VBROADCASTSS 12(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	XORQ         R12, R12
+
+scaled2:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VFMADD231PS  Y11, Y10, Y3
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y7, Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VFMADD231PS  Y11, Y10, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          scaled2
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y3, 320(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y4, 352(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 16(R8), Y5
+	VBROADCASTSS 16(R9), Y6
+	VBROADCASTSS 20(R8), Y7
+	VBROADCASTSS 20(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	XORQ         R12, R12
+
+scaled4:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VFMADD231PS  Y11, Y10, Y3
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y7, Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VFMADD231PS  Y11, Y10, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          scaled4
+	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y3, 384(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y4, 416(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 24(R8), Y5
+	VBROADCASTSS 24(R9), Y6
+	VBROADCASTSS 28(R8), Y7
+	VBROADCASTSS 28(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	XORQ         R12, R12
+
+scaled6:
+	VMOVUPS     (DI)(R12*1), Y9
+	VMOVUPS     (R13), Y10
+	VMOVUPS     (R14), Y11
+	VSUBPS      Y5, Y11, Y11
+	VMULPS      Y6, Y11, Y11
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y1, Y1
+	VFMADD231PS Y11, Y10, Y3
+	VMOVUPS     (R13)(R10*1), Y10
+	VMOVUPS     (R14)(R10*1), Y11
+	VSUBPS      Y7, Y11, Y11
+	VMULPS      Y8, Y11, Y11
+	VMULPS      Y9, Y10, Y10
+	VADDPS      Y10, Y2, Y2
+	VFMADD231PS Y11, Y10, Y4
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	ADDQ        $+32, R12
+	CMPQ        R12, R10
+	JLT         scaled6
+	VMOVUPS     Y1, 192(SP)
+	VMOVUPS     Y3, 448(SP)
+	VMOVUPS     Y2, 224(SP)
+	VMOVUPS     Y4, 480(SP)
+	JMP         summed
+
+no_params_plain:
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y6
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS 4(R9), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	XORQ         R12, R12
+
+plain0:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VADDPS       Y9, Y1, Y1
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y7, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VADDPS       Y9, Y2, Y2
+	VFMADD231PS  Y10, Y9, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          plain0
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y3, 256(SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y4, 288(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 8(R8), Y5
+	VBROADCASTSS 8(R9), Y6
+	VBROADCASTSS 12(R8), Y7
+	VBROADCASTSS 12(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	XORQ         R12, R12
+
+plain2:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VADDPS       Y9, Y1, Y1
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y7, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VADDPS       Y9, Y2, Y2
+	VFMADD231PS  Y10, Y9, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          plain2
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y3, 320(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y4, 352(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 16(R8), Y5
+	VBROADCASTSS 16(R9), Y6
+	VBROADCASTSS 20(R8), Y7
+	VBROADCASTSS 20(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	XORQ         R12, R12
+
+plain4:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VADDPS       Y9, Y1, Y1
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y7, Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VADDPS       Y9, Y2, Y2
+	VFMADD231PS  Y10, Y9, Y4
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          plain4
+	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y3, 384(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y4, 416(SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS 24(R8), Y5
+	VBROADCASTSS 24(R9), Y6
+	VBROADCASTSS 28(R8), Y7
+	VBROADCASTSS 28(R9), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	XORQ         R12, R12
+
+plain6:
+	VMOVUPS     (R13), Y9
+	VMOVUPS     (R14), Y10
+	VSUBPS      Y5, Y10, Y10
+	VMULPS      Y6, Y10, Y10
+	VADDPS      Y9, Y1, Y1
+	VFMADD231PS Y10, Y9, Y3
+	VMOVUPS     (R13)(R10*1), Y9
+	VMOVUPS     (R14)(R10*1), Y10
+	VSUBPS      Y7, Y10, Y10
+	VMULPS      Y8, Y10, Y10
+	VADDPS      Y9, Y2, Y2
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	ADDQ        $+32, R12
+	CMPQ        R12, R10
+	JLT         plain6
+	VMOVUPS     Y1, 192(SP)
+	VMOVUPS     Y3, 448(SP)
+	VMOVUPS     Y2, 224(SP)
+	VMOVUPS     Y4, 480(SP)
+
+summed:
+	VMOVUPS      (SP), Y1
+	VMOVUPS      32(SP), Y2
+	VMOVUPS      64(SP), Y3
+	VMOVUPS      96(SP), Y4
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y3
+	VHADDPS      Y3, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      160(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMOVUPS      224(SP), Y5
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y4, Y2, Y2
+	VPERM2F128   $0x20, Y2, Y1, Y3
+	VPERM2F128   $0x31, Y2, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMULPS       (R9), Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMOVUPS      320(SP), Y3
+	VMOVUPS      352(SP), Y4
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y3
+	VHADDPS      Y3, Y1, Y1
+	VMOVUPS      384(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VMOVUPS      448(SP), Y4
+	VMOVUPS      480(SP), Y5
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y4, Y2, Y2
+	VPERM2F128   $0x20, Y2, Y1, Y3
+	VPERM2F128   $0x31, Y2, Y1, Y1
+	VADDPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMULPS       (R9), Y3, Y3
+	VMOVUPS      Y3, 256(SP)
+	TESTQ        DI, DI
+	JZ           apply_plain
+	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS (SP), Y3
+	VBROADCASTSS 256(SP), Y4
+	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(SP), Y7
+	VBROADCASTSS 260(SP), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	MOVQ         AX, R15
+	XORQ         R12, R12
+
+dx_scaled0:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y1, Y11, Y11
+	VMULPS       Y2, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y10
+	VFNMADD231PS Y4, Y11, Y10
+	VMOVUPS      Y10, (R15)
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y10
+	VFNMADD231PS Y8, Y11, Y10
+	VMOVUPS      Y10, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx_scaled0
+	VBROADCASTSS 8(R8), Y1
+	VBROADCASTSS 8(R9), Y2
+	VBROADCASTSS 8(SP), Y3
+	VBROADCASTSS 264(SP), Y4
+	VBROADCASTSS 12(R8), Y5
+	VBROADCASTSS 12(R9), Y6
+	VBROADCASTSS 12(SP), Y7
+	VBROADCASTSS 268(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R10*2), R15
+	XORQ         R12, R12
+
+dx_scaled2:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y1, Y11, Y11
+	VMULPS       Y2, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y10
+	VFNMADD231PS Y4, Y11, Y10
+	VMOVUPS      Y10, (R15)
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y10
+	VFNMADD231PS Y8, Y11, Y10
+	VMOVUPS      Y10, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx_scaled2
+	VBROADCASTSS 16(R8), Y1
+	VBROADCASTSS 16(R9), Y2
+	VBROADCASTSS 16(SP), Y3
+	VBROADCASTSS 272(SP), Y4
+	VBROADCASTSS 20(R8), Y5
+	VBROADCASTSS 20(R9), Y6
+	VBROADCASTSS 20(SP), Y7
+	VBROADCASTSS 276(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R10*4), R15
+	XORQ         R12, R12
+
+dx_scaled4:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y1, Y11, Y11
+	VMULPS       Y2, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y10
+	VFNMADD231PS Y4, Y11, Y10
+	VMOVUPS      Y10, (R15)
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y10
+	VFNMADD231PS Y8, Y11, Y10
+	VMOVUPS      Y10, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx_scaled4
+	VBROADCASTSS 24(R8), Y1
+	VBROADCASTSS 24(R9), Y2
+	VBROADCASTSS 24(SP), Y3
+	VBROADCASTSS 280(SP), Y4
+	VBROADCASTSS 28(R8), Y5
+	VBROADCASTSS 28(R9), Y6
+	VBROADCASTSS 28(SP), Y7
+	VBROADCASTSS 284(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R11*2), R15
+	XORQ         R12, R12
+
+dx_scaled6:
+	VMOVUPS      (DI)(R12*1), Y9
+	VMOVUPS      (R13), Y10
+	VMOVUPS      (R14), Y11
+	VSUBPS       Y1, Y11, Y11
+	VMULPS       Y2, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y10
+	VFNMADD231PS Y4, Y11, Y10
+	VMOVUPS      Y10, (R15)
+	VMOVUPS      (R13)(R10*1), Y10
+	VMOVUPS      (R14)(R10*1), Y11
+	VSUBPS       Y5, Y11, Y11
+	VMULPS       Y6, Y11, Y11
+	VMULPS       Y9, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y10
+	VFNMADD231PS Y8, Y11, Y10
+	VMOVUPS      Y10, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx_scaled6
+	JMP          next
+
+apply_plain:
+	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS (SP), Y3
+	VBROADCASTSS 256(SP), Y4
+	VBROADCASTSS 4(R8), Y5
+	VBROADCASTSS 4(R9), Y6
+	VBROADCASTSS 4(SP), Y7
+	VBROADCASTSS 260(SP), Y8
+	MOVQ         BX, R13
+	MOVQ         SI, R14
+	MOVQ         AX, R15
+	XORQ         R12, R12
+
+dx0:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y1, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y9
+	VFNMADD231PS Y4, Y10, Y9
+	VMOVUPS      Y9, (R15)
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y9
+	VFNMADD231PS Y8, Y10, Y9
+	VMOVUPS      Y9, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx0
+	VBROADCASTSS 8(R8), Y1
+	VBROADCASTSS 8(R9), Y2
+	VBROADCASTSS 8(SP), Y3
+	VBROADCASTSS 264(SP), Y4
+	VBROADCASTSS 12(R8), Y5
+	VBROADCASTSS 12(R9), Y6
+	VBROADCASTSS 12(SP), Y7
+	VBROADCASTSS 268(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*2), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R10*2), R15
+	XORQ         R12, R12
+
+dx2:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y1, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y9
+	VFNMADD231PS Y4, Y10, Y9
+	VMOVUPS      Y9, (R15)
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y9
+	VFNMADD231PS Y8, Y10, Y9
+	VMOVUPS      Y9, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx2
+	VBROADCASTSS 16(R8), Y1
+	VBROADCASTSS 16(R9), Y2
+	VBROADCASTSS 16(SP), Y3
+	VBROADCASTSS 272(SP), Y4
+	VBROADCASTSS 20(R8), Y5
+	VBROADCASTSS 20(R9), Y6
+	VBROADCASTSS 20(SP), Y7
+	VBROADCASTSS 276(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R10*4), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R10*4), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R10*4), R15
+	XORQ         R12, R12
+
+dx4:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y1, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y9
+	VFNMADD231PS Y4, Y10, Y9
+	VMOVUPS      Y9, (R15)
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y9
+	VFNMADD231PS Y8, Y10, Y9
+	VMOVUPS      Y9, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx4
+	VBROADCASTSS 24(R8), Y1
+	VBROADCASTSS 24(R9), Y2
+	VBROADCASTSS 24(SP), Y3
+	VBROADCASTSS 280(SP), Y4
+	VBROADCASTSS 28(R8), Y5
+	VBROADCASTSS 28(R9), Y6
+	VBROADCASTSS 28(SP), Y7
+	VBROADCASTSS 284(SP), Y8
+	MOVQ         BX, R13
+	LEAQ         (R13)(R11*2), R13
+	MOVQ         SI, R14
+	LEAQ         (R14)(R11*2), R14
+	MOVQ         AX, R15
+	LEAQ         (R15)(R11*2), R15
+	XORQ         R12, R12
+
+dx6:
+	VMOVUPS      (R13), Y9
+	VMOVUPS      (R14), Y10
+	VSUBPS       Y1, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VFMSUB132PS  Y2, Y3, Y9
+	VFNMADD231PS Y4, Y10, Y9
+	VMOVUPS      Y9, (R15)
+	VMOVUPS      (R13)(R10*1), Y9
+	VMOVUPS      (R14)(R10*1), Y10
+	VSUBPS       Y5, Y10, Y10
+	VMULPS       Y6, Y10, Y10
+	VFMSUB132PS  Y6, Y7, Y9
+	VFNMADD231PS Y8, Y10, Y9
+	VMOVUPS      Y9, (R15)(R10*1)
+	ADDQ         $+32, R13
+	ADDQ         $+32, R14
+	ADDQ         $+32, R15
+	ADDQ         $+32, R12
+	CMPQ         R12, R10
+	JLT          dx6
+
+next:
+	LEAQ (AX)(R10*8), AX
+	LEAQ (BX)(R10*8), BX
+	LEAQ (SI)(R10*8), SI
+	ADDQ $+32, R8
+	ADDQ $+32, R9
+	SUBQ $+8, rows+64(FP)
+	JNZ  rows
 	VZEROUPPER
 	RET
 

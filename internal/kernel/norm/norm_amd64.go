@@ -28,8 +28,15 @@ func layerNorm(dst, x, gamma, beta, mean, rstd []float32, rows, c int, eps float
 		return
 	}
 	step := rowsPerCall(c)
-	for r := 0; r < rows; r += step {
-		layerNormAVX2(&dst[r*c], &x[r*c], from(gamma, 0), from(beta, 0), from(mean, r), from(rstd, r), min(step, rows-r), c, eps)
+	for r := 0; r < rows; {
+		n := min(step, rows-r)
+		if c%8 == 0 && n >= 8 {
+			n &^= 7
+			layerNorm8AVX2(&dst[r*c], &x[r*c], from(gamma, 0), from(beta, 0), from(mean, r), from(rstd, r), n, c, eps)
+		} else {
+			layerNormAVX2(&dst[r*c], &x[r*c], from(gamma, 0), from(beta, 0), from(mean, r), from(rstd, r), n, c, eps)
+		}
+		r += n
 	}
 }
 
@@ -47,8 +54,15 @@ func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, ro
 		}
 	}
 	step := rowsPerCall(c)
-	for r := 0; r < rows; r += step {
-		layerNormBackwardAVX2(&dx[r*c], from(dgamma, 0), from(dbeta, 0), &dy[r*c], &x[r*c], from(gamma, 0), &mean[r], &rstd[r], min(step, rows-r), c)
+	for r := 0; r < rows; {
+		n := min(step, rows-r)
+		if c%8 == 0 && n >= 8 {
+			n &^= 7
+			layerNormBackward8AVX2(&dx[r*c], from(dgamma, 0), from(dbeta, 0), &dy[r*c], &x[r*c], from(gamma, 0), &mean[r], &rstd[r], n, c)
+		} else {
+			layerNormBackwardAVX2(&dx[r*c], from(dgamma, 0), from(dbeta, 0), &dy[r*c], &x[r*c], from(gamma, 0), &mean[r], &rstd[r], n, c)
+		}
+		r += n
 	}
 }
 

@@ -2,6 +2,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -26,7 +28,9 @@ func main() {
 		DATA(4*i, U32(v))
 	}
 	layerNorm()
+	layerNorm8()
 	layerNormBackward()
+	layerNormBackward8()
 	moments(16)
 	moments(4)
 	batchNormBackwardSums()
@@ -36,18 +40,14 @@ func main() {
 
 // row goes over the vectors of a row of c elements.
 type row struct {
-	end, end8, endU reg.GPVirtual // bytes: all, whole vectors, whole groups of vectors
-	i               reg.GPVirtual // position in bytes
-	mask            reg.VecVirtual
-	unroll          int // 1, 2 or 4
+	end, end8, i reg.GPVirtual // bytes: all, whole vectors, position
+	mask         reg.VecVirtual
 }
 
-func newRow(c reg.Register, unroll int) row {
-	r := row{end: GP64(), end8: GP64(), endU: GP64(), i: GP64(), mask: YMM(), unroll: unroll}
+func newRow(c reg.Register) row {
+	r := row{end: GP64(), end8: GP64(), i: GP64(), mask: YMM()}
 	MOVQ(c, r.end8)
 	ANDQ(I8(-8), r.end8)
-	MOVQ(c, r.endU)
-	ANDQ(I8(-8*int8(unroll)), r.endU)
 	// the mask for c - end8 lanes
 	n, base := GP64(), GP64()
 	MOVQ(r.end8, n)
@@ -57,20 +57,16 @@ func newRow(c reg.Register, unroll int) row {
 	MOVQ(c, r.end)
 	SHLQ(U8(2), r.end)
 	SHLQ(U8(2), r.end8)
-	SHLQ(U8(2), r.endU)
 	return r
 }
 
-// lane is one vector of a row: memory through at, the k-th of its group.
+// lane is one vector of a row.
 type lane struct {
 	row
-	k      int
 	masked bool
 }
 
-func (l lane) at(base reg.Register) Mem {
-	return Mem{Base: base, Index: l.i, Scale: 1, Disp: 32 * l.k}
-}
+func (l lane) at(base reg.Register) Mem { return Mem{Base: base, Index: l.i, Scale: 1} }
 
 func (l lane) load(base reg.Register) reg.VecVirtual {
 	y := YMM()
@@ -90,29 +86,19 @@ func (l lane) store(y reg.VecVirtual, base reg.Register) {
 	}
 }
 
-// over emits body for groups of vectors, single ones and the masked rest.
+// over emits body for every vector and for the masked rest.
 func (r row) over(name string, body func(lane)) {
 	XORQ(r.i, r.i)
-	if r.unroll > 1 {
-		Label(name + "_group")
-		CMPQ(r.i, r.endU)
-		JGE(LabelRef(name + "_single"))
-		for k := range r.unroll {
-			body(lane{row: r, k: k})
-		}
-		ADDQ(I32(32*r.unroll), r.i)
-		JMP(LabelRef(name + "_group"))
-	}
-	Label(name + "_single")
+	Label(name)
 	CMPQ(r.i, r.end8)
 	JGE(LabelRef(name + "_tail"))
-	body(lane{row: r})
+	body(lane{r, false})
 	ADDQ(I8(32), r.i)
-	JMP(LabelRef(name + "_single"))
+	JMP(LabelRef(name))
 	Label(name + "_tail")
 	CMPQ(r.i, r.end)
 	JGE(LabelRef(name + "_done"))
-	body(lane{row: r, masked: true})
+	body(lane{r, true})
 	Label(name + "_done")
 }
 
@@ -125,26 +111,13 @@ func zeros(n int) []reg.VecVirtual {
 	return v
 }
 
-func clear(v []reg.VecVirtual) {
-	for _, y := range v {
-		VXORPS(y, y, y)
-	}
-}
-
-// total adds up accumulators and then their lanes, always in the same order.
-func total(v []reg.VecVirtual) reg.VecVirtual {
-	for n := len(v) / 2; n > 0; n /= 2 {
-		for i := range n {
-			VADDPS(v[i+n], v[i], v[i])
-		}
-	}
-	s, t := XMM(), XMM()
-	VEXTRACTF128(U8(1), v[0], t)
-	VADDPS(t, v[0].AsX(), s)
-	VMOVHLPS(s, s, t)
-	VADDPS(t, s, s)
-	VMOVSHDUP(s, t)
-	VADDSS(t, s, s)
+// total adds up the lanes of y: ((0+1)+(2+3)) + ((4+5)+(6+7)).
+func total(y reg.VecVirtual) reg.VecVirtual {
+	VHADDPS(y, y, y)
+	VHADDPS(y, y, y)
+	s := XMM()
+	VEXTRACTF128(U8(1), y, s)
+	VADDPS(s, y.AsX(), s)
 	return s
 }
 
@@ -178,74 +151,74 @@ func ifNil(p reg.Register, label string) {
 	JZ(LabelRef(label))
 }
 
+const layerNormArgs = "func(dst, x, gamma, beta, mean, rstd *float32, rows, c int, eps float32)"
+
+// finish turns sums over a row (in lanes: over rows) into what is applied:
+// ρ and δρ, and leaves μ + δ in μ.
+func finish(μ, dev, sq, inv, eps, one reg.VecVirtual) (ρ, δρ reg.VecVirtual) {
+	δ := YMM()
+	VMULPS(inv, dev, δ)
+	VMULPS(inv, sq, sq)
+	VFNMADD231PS(δ, δ, sq)
+	zero := YMM()
+	VXORPS(zero, zero, zero)
+	VMAXPS(sq, zero, sq) // NaN stays
+	VADDPS(eps, sq, sq)
+	VSQRTPS(sq, sq)
+	ρ, δρ = YMM(), YMM()
+	VDIVPS(sq, one, ρ)
+	VMULPS(ρ, δ, δρ)
+	VADDPS(δ, μ, μ)
+	return ρ, δρ
+}
+
 func layerNorm() {
-	TEXT("layerNormAVX2", 0, "func(dst, x, gamma, beta, mean, rstd *float32, rows, c int, eps float32)")
+	TEXT("layerNormAVX2", 0, layerNormArgs)
 	Pragma("noescape")
-	Doc("layerNormAVX2 is LayerNorm for rows, c > 0; gamma, beta, mean and rstd may be nil. Sums have 32 lanes,",
-		"the variance is taken of differences from the rounded mean and then corrected for its rounding.")
+	Doc("layerNormAVX2 is LayerNorm for rows, c > 0, row by row; gamma, beta, mean and rstd may be nil. Sums have 8",
+		"lanes. The variance is taken of differences from the rounded mean and then corrected for its rounding.")
 	AllocLocal(frame)
 	dst, x, gamma, beta := pointer("dst"), pointer("x"), pointer("gamma"), pointer("beta")
 	mean, rstd, rows, c := pointer("mean"), pointer("rstd"), pointer("rows"), pointer("c")
-	eps := XMM()
-	Load(Param("eps"), eps)
-	inv := reciprocal(c)
-	r := newRow(c, 4)
+	eps, one := YMM(), spread(oneX())
+	VBROADCASTSS(address("eps"), eps)
+	inv := spread(reciprocal(c))
+	r := newRow(c)
 
 	Label("row")
-	sum := zeros(4)
-	r.over("sum", func(l lane) {
-		if l.masked {
-			VADDPS(l.load(x), sum[l.k], sum[l.k])
-		} else {
-			VADDPS(l.at(x), sum[l.k], sum[l.k])
-		}
-	})
-	μ := total(sum)
-	VMULSS(inv, μ, μ)
-	μs := spread(μ)
+	sum := zeros(1)[0]
+	r.over("sum", func(l lane) { VADDPS(l.load(x), sum, sum) })
+	μ := spread(total(sum))
+	VMULPS(inv, μ, μ)
+	μs := YMM()
+	VMOVAPS(μ, μs)
 
-	dev, sq := zeros(4), zeros(4)
+	dev, sq := zeros(1)[0], zeros(1)[0]
 	r.over("squares", func(l lane) {
 		d := l.load(x)
 		VSUBPS(μs, d, d)
 		if l.masked {
 			VANDPS(l.mask, d, d)
 		}
-		VADDPS(d, dev[l.k], dev[l.k])
-		VFMADD231PS(d, d, sq[l.k])
+		VADDPS(d, dev, dev)
+		VFMADD231PS(d, d, sq)
 	})
-	δ, v := total(dev), total(sq)
-	VMULSS(inv, δ, δ)
-	VMULSS(inv, v, v)
-	VFNMADD231SS(δ, δ, v)
-	zero := XMM()
-	VXORPS(zero, zero, zero)
-	VMAXSS(v, zero, v) // NaN stays
-	VADDSS(eps, v, v)
-	VSQRTSS(v, v, v)
-	ρ := oneX()
-	VDIVSS(v, ρ, ρ)
+	ρ, δρ := finish(μ, spread(total(dev)), spread(total(sq)), inv, eps, one)
 	ifNil(mean, "no_mean")
-	VADDSS(δ, μ, μ)
-	VMOVSS(μ, Mem{Base: mean})
+	VMOVSS(μ.AsX(), Mem{Base: mean})
 	ADDQ(I8(4), mean)
 	Label("no_mean")
 	ifNil(rstd, "no_rstd")
-	VMOVSS(ρ, Mem{Base: rstd})
+	VMOVSS(ρ.AsX(), Mem{Base: rstd})
 	ADDQ(I8(4), rstd)
 	Label("no_rstd")
-	VMULSS(ρ, δ, δ)
-	δρ, ρs := spread(δ), spread(ρ)
 
-	apply := func(name string, g, b bool) {
+	affine(gamma, beta, func(name string, g, b bool) {
 		r.over(name, func(l lane) {
 			d := l.load(x)
 			VSUBPS(μs, d, d)
-			VFMSUB132PS(ρs, δρ, d)
+			VFMSUB132PS(ρ, δρ, d)
 			switch {
-			case g && b && !l.masked:
-				γ := l.load(gamma)
-				VFMADD213PS(l.at(beta), γ, d)
 			case g && b:
 				VFMADD213PS(l.load(beta), l.load(gamma), d)
 			case g:
@@ -255,7 +228,17 @@ func layerNorm() {
 			}
 			l.store(d, dst)
 		})
-	}
+	})
+	ADDQ(r.end, x)
+	ADDQ(r.end, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// affine emits apply for each combination of gamma and beta.
+func affine(gamma, beta reg.Register, apply func(name string, g, b bool)) {
 	ifNil(gamma, "no_gamma")
 	ifNil(beta, "gamma_alone")
 	apply("both", true, true)
@@ -269,18 +252,199 @@ func layerNorm() {
 	JMP(LabelRef("next"))
 	Label("neither")
 	apply("plain", false, false)
-
 	Label("next")
-	ADDQ(r.end, x)
-	ADDQ(r.end, dst)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
+}
+
+func address(param string) Mem {
+	b, err := Param(param).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// eight is the addressing of eight rows: row k is base + k·pitch, reached
+// from two bases with scaled indices.
+type eight struct {
+	pitch, pitch3 reg.GPVirtual // bytes from row to row, and three times that
+	i             reg.GPVirtual // position in the rows
+}
+
+func newEight(c reg.Register) eight {
+	e := eight{pitch: GP64(), pitch3: GP64(), i: GP64()}
+	MOVQ(c, e.pitch)
+	SHLQ(U8(2), e.pitch)
+	LEAQ(Mem{Base: e.pitch, Index: e.pitch, Scale: 2}, e.pitch3)
+	return e
+}
+
+// over emits body for every vector of up to four rows from row first on, an
+// even number; at is the vector's place in row first+k of bases[base].
+func (e eight) over(name string, first int, bases []reg.GPVirtual, body func(at func(base, k int) Mem)) {
+	p := make([]reg.GPVirtual, len(bases))
+	for j, b := range bases {
+		p[j] = GP64()
+		MOVQ(b, p[j])
+		switch first {
+		case 2, 4:
+			LEAQ(Mem{Base: p[j], Index: e.pitch, Scale: uint8(first)}, p[j])
+		case 6:
+			LEAQ(Mem{Base: p[j], Index: e.pitch3, Scale: 2}, p[j])
+		}
+	}
+	XORQ(e.i, e.i)
+	Label(name)
+	body(func(base, k int) Mem {
+		switch k {
+		case 0:
+			return Mem{Base: p[base]}
+		case 1, 2:
+			return Mem{Base: p[base], Index: e.pitch, Scale: uint8(k)}
+		}
+		return Mem{Base: p[base], Index: e.pitch3, Scale: 1}
+	})
+	for j := range p {
+		ADDQ(I8(32), p[j])
+	}
+	ADDQ(I8(32), e.i)
+	CMPQ(e.i, e.pitch)
+	JLT(LabelRef(name))
+}
+
+// pairs adds neighbouring lanes of four vectors: half of total's additions for
+// four rows at once. v is used up.
+func pairs(v []reg.VecVirtual) reg.VecVirtual {
+	VHADDPS(v[1], v[0], v[0])
+	VHADDPS(v[3], v[2], v[2])
+	VHADDPS(v[2], v[0], v[0])
+	return v[0]
+}
+
+// join finishes total's additions for eight rows: lane k is row k's sum.
+func join(a, b reg.VecVirtual) reg.VecVirtual {
+	lo, hi := YMM(), YMM()
+	VPERM2F128(U8(0x20), b, a, lo)
+	VPERM2F128(U8(0x31), b, a, hi)
+	VADDPS(hi, lo, lo)
+	return lo
+}
+
+func layerNorm8() {
+	TEXT("layerNorm8AVX2", 0, layerNormArgs)
+	Pragma("noescape")
+	Doc("layerNorm8AVX2 computes what layerNormAVX2 does, bit by bit, for eight rows at a time: rows and c must be",
+		"multiples of 8.")
+	store := AllocLocal(frame + 3*32)
+	dst, x, gamma, beta := pointer("dst"), pointer("x"), pointer("gamma"), pointer("beta")
+	mean, rstd, rows, c := pointer("mean"), pointer("rstd"), pointer("rows"), pointer("c")
+	e := newEight(c)
+	inv := spread(reciprocal(c))
+	slot := func(n, lane int) Mem { return store.Offset(32*n + 4*lane) }
+
+	Label("rows")
+	var part []reg.VecVirtual
+	for _, first := range []int{0, 4} {
+		sum := zeros(4)
+		e.over(fmt.Sprint("sum", first), first, []reg.GPVirtual{x}, func(at func(base, k int) Mem) {
+			for k := range sum {
+				VADDPS(at(0, k), sum[k], sum[k])
+			}
+		})
+		part = append(part, pairs(sum))
+	}
+	μ := join(part[0], part[1])
+	VMULPS(inv, μ, μ)
+	VMOVUPS(μ, slot(0, 0))
+
+	var devs, sqs []reg.VecVirtual
+	for _, first := range []int{0, 4} {
+		dev, sq := zeros(4), zeros(4)
+		var m []reg.VecVirtual
+		for k := range 4 {
+			m = append(m, YMM())
+			VBROADCASTSS(slot(0, first+k), m[k])
+		}
+		e.over(fmt.Sprint("squares", first), first, []reg.GPVirtual{x}, func(at func(base, k int) Mem) {
+			for k := range 4 {
+				d := YMM()
+				VMOVUPS(at(0, k), d)
+				VSUBPS(m[k], d, d)
+				VADDPS(d, dev[k], dev[k])
+				VFMADD231PS(d, d, sq[k])
+			}
+		})
+		devs, sqs = append(devs, pairs(dev)), append(sqs, pairs(sq))
+		if first == 0 { // the second half needs the registers
+			VMOVUPS(devs[0], slot(1, 0))
+			VMOVUPS(sqs[0], slot(2, 0))
+		}
+	}
+	devs[0], sqs[0] = YMM(), YMM()
+	VMOVUPS(slot(1, 0), devs[0])
+	VMOVUPS(slot(2, 0), sqs[0])
+	eps, one := YMM(), spread(oneX())
+	VBROADCASTSS(address("eps"), eps)
+	m := YMM()
+	VMOVUPS(slot(0, 0), m)
+	ρ, δρ := finish(m, join(devs[0], devs[1]), join(sqs[0], sqs[1]), inv, eps, one)
+	VMOVUPS(ρ, slot(1, 0))
+	VMOVUPS(δρ, slot(2, 0))
+	ifNil(mean, "no_mean")
+	VMOVUPS(m, Mem{Base: mean})
+	ADDQ(I8(32), mean)
+	Label("no_mean")
+	ifNil(rstd, "no_rstd")
+	VMOVUPS(ρ, Mem{Base: rstd})
+	ADDQ(I8(32), rstd)
+	Label("no_rstd")
+
+	affine(gamma, beta, func(name string, g, b bool) {
+		for _, first := range []int{0, 4} {
+			var μ, ρ, δρ []reg.VecVirtual
+			for k := range 4 {
+				μ, ρ, δρ = append(μ, YMM()), append(ρ, YMM()), append(δρ, YMM())
+				VBROADCASTSS(slot(0, first+k), μ[k])
+				VBROADCASTSS(slot(1, first+k), ρ[k])
+				VBROADCASTSS(slot(2, first+k), δρ[k])
+			}
+			e.over(fmt.Sprint(name, first), first, []reg.GPVirtual{x, dst}, func(at func(base, k int) Mem) {
+				γ, β := YMM(), YMM()
+				if g {
+					VMOVUPS(Mem{Base: gamma, Index: e.i, Scale: 1}, γ)
+				}
+				if b {
+					VMOVUPS(Mem{Base: beta, Index: e.i, Scale: 1}, β)
+				}
+				for k := range 4 {
+					d := YMM()
+					VMOVUPS(at(0, k), d)
+					VSUBPS(μ[k], d, d)
+					VFMSUB132PS(ρ[k], δρ[k], d)
+					switch {
+					case g && b:
+						VFMADD213PS(β, γ, d)
+					case g:
+						VMULPS(γ, d, d)
+					case b:
+						VADDPS(β, d, d)
+					}
+					VMOVUPS(d, at(1, k))
+				}
+			})
+		}
+	})
+	LEAQ(Mem{Base: x, Index: e.pitch, Scale: 8}, x)
+	LEAQ(Mem{Base: dst, Index: e.pitch, Scale: 8}, dst)
+	SUBQ(I8(8), rows)
+	JNZ(LabelRef("rows"))
 	VZEROUPPER()
 	RET()
 }
 
+const layerNormBackwardArgs = "func(dx, dgamma, dbeta, dy, x, gamma, mean, rstd *float32, rows, c int)"
+
 func layerNormBackward() {
-	TEXT("layerNormBackwardAVX2", 0, "func(dx, dgamma, dbeta, dy, x, gamma, mean, rstd *float32, rows, c int)")
+	TEXT("layerNormBackwardAVX2", 0, layerNormBackwardArgs)
 	Pragma("noescape")
 	Doc("layerNormBackwardAVX2 is LayerNormBackward for rows, c > 0; gamma may be nil, dgamma and dbeta together.")
 	AllocLocal(frame)
@@ -288,13 +452,13 @@ func layerNormBackward() {
 	dy, x, gamma := pointer("dy"), pointer("x"), pointer("gamma")
 	mean, rstd, rows, c := pointer("mean"), pointer("rstd"), pointer("rows"), pointer("c")
 	inv := reciprocal(c)
-	r := newRow(c, 2)
+	r := newRow(c)
 
 	Label("row")
 	μ, ρ := YMM(), YMM()
 	VBROADCASTSS(Mem{Base: mean}, μ)
 	VBROADCASTSS(Mem{Base: rstd}, ρ)
-	g, gx := zeros(2), zeros(2)
+	g, gx := zeros(1)[0], zeros(1)[0]
 	normal := func(l lane) reg.VecVirtual { // x̂
 		h := l.load(x)
 		VSUBPS(μ, h, h)
@@ -315,24 +479,11 @@ func layerNormBackward() {
 			if scaled {
 				VMULPS(l.load(gamma), d, d)
 			}
-			VADDPS(d, g[l.k], g[l.k])
-			VFMADD231PS(h, d, gx[l.k])
+			VADDPS(d, g, g)
+			VFMADD231PS(h, d, gx)
 		})
 	}
-	ifNil(dgamma, "no_params")
-	ifNil(gamma, "params_plain")
-	sums("params_scaled", true, true)
-	JMP(LabelRef("summed"))
-	Label("params_plain")
-	sums("params", true, false)
-	JMP(LabelRef("summed"))
-	Label("no_params")
-	ifNil(gamma, "no_params_plain")
-	sums("scaled", false, true)
-	JMP(LabelRef("summed"))
-	Label("no_params_plain")
-	sums("plain", false, false)
-	Label("summed")
+	gradients(dgamma, gamma, sums)
 	k0, k1 := total(g), total(gx)
 	VMULSS(inv, k0, k0)
 	VMULSS(inv, k1, k1)
@@ -365,6 +516,147 @@ func layerNormBackward() {
 	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
+}
+
+func layerNormBackward8() {
+	TEXT("layerNormBackward8AVX2", 0, layerNormBackwardArgs)
+	Pragma("noescape")
+	Doc("layerNormBackward8AVX2 computes what layerNormBackwardAVX2 does, bit by bit, for eight rows at a time: rows",
+		"and c must be multiples of 8.")
+	store := AllocLocal(16 * 32)
+	dx, dgamma, dbeta := pointer("dx"), pointer("dgamma"), pointer("dbeta")
+	dy, x, gamma := pointer("dy"), pointer("x"), pointer("gamma")
+	mean, rstd, c := pointer("mean"), pointer("rstd"), pointer("c")
+	inv := spread(reciprocal(c))
+	e := newEight(c)
+	slot := func(n, lane int) Mem { return store.Offset(32*n + 4*lane) }
+	here := func(base reg.Register) Mem { return Mem{Base: base, Index: e.i, Scale: 1} }
+
+	Label("rows")
+	sums := func(name string, params, scaled bool) {
+		for first := 0; first < 8; first += 2 {
+			g, gx := zeros(2), zeros(2)
+			var μ, ρ []reg.VecVirtual
+			for k := range 2 {
+				μ, ρ = append(μ, YMM()), append(ρ, YMM())
+				VBROADCASTSS(Mem{Base: mean, Disp: 4 * (first + k)}, μ[k])
+				VBROADCASTSS(Mem{Base: rstd, Disp: 4 * (first + k)}, ρ[k])
+			}
+			e.over(fmt.Sprint(name, first), first, []reg.GPVirtual{dy, x}, func(at func(base, k int) Mem) {
+				γ, a, b := YMM(), YMM(), YMM()
+				if scaled {
+					VMOVUPS(here(gamma), γ)
+				}
+				if params {
+					VMOVUPS(here(dgamma), a)
+					VMOVUPS(here(dbeta), b)
+				}
+				for k := range 2 {
+					d, h := YMM(), YMM()
+					VMOVUPS(at(0, k), d)
+					VMOVUPS(at(1, k), h)
+					VSUBPS(μ[k], h, h)
+					VMULPS(ρ[k], h, h)
+					if params {
+						VFMADD231PS(h, d, a)
+						VADDPS(d, b, b)
+					}
+					if scaled {
+						VMULPS(γ, d, d)
+					}
+					VADDPS(d, g[k], g[k])
+					VFMADD231PS(h, d, gx[k])
+				}
+				if params {
+					VMOVUPS(a, here(dgamma))
+					VMOVUPS(b, here(dbeta))
+				}
+			})
+			for k := range 2 {
+				VMOVUPS(g[k], slot(first+k, 0))
+				VMOVUPS(gx[k], slot(8+first+k, 0))
+			}
+		}
+	}
+	gradients(dgamma, gamma, sums)
+	for n := range 2 {
+		var part []reg.VecVirtual
+		for first := 0; first < 8; first += 4 {
+			v := []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}
+			for k := range v {
+				VMOVUPS(slot(8*n+first+k, 0), v[k])
+			}
+			part = append(part, pairs(v))
+		}
+		k := join(part[0], part[1])
+		VMULPS(inv, k, k)
+		VMULPS(Mem{Base: rstd}, k, k)
+		VMOVUPS(k, slot(8*n, 0))
+	}
+	apply := func(name string, scaled bool) {
+		for first := 0; first < 8; first += 2 {
+			var μ, ρ, k0, k1 []reg.VecVirtual
+			for k := range 2 {
+				μ, ρ, k0, k1 = append(μ, YMM()), append(ρ, YMM()), append(k0, YMM()), append(k1, YMM())
+				VBROADCASTSS(Mem{Base: mean, Disp: 4 * (first + k)}, μ[k])
+				VBROADCASTSS(Mem{Base: rstd, Disp: 4 * (first + k)}, ρ[k])
+				VBROADCASTSS(slot(0, first+k), k0[k])
+				VBROADCASTSS(slot(8, first+k), k1[k])
+			}
+			e.over(fmt.Sprint(name, first), first, []reg.GPVirtual{dy, x, dx}, func(at func(base, k int) Mem) {
+				γ := YMM()
+				if scaled {
+					VMOVUPS(here(gamma), γ)
+				}
+				for k := range 2 {
+					d, h := YMM(), YMM()
+					VMOVUPS(at(0, k), d)
+					VMOVUPS(at(1, k), h)
+					VSUBPS(μ[k], h, h)
+					VMULPS(ρ[k], h, h)
+					if scaled {
+						VMULPS(γ, d, d)
+					}
+					VFMSUB132PS(ρ[k], k0[k], d)
+					VFNMADD231PS(k1[k], h, d)
+					VMOVUPS(d, at(2, k))
+				}
+			})
+		}
+	}
+	ifNil(gamma, "apply_plain")
+	apply("dx_scaled", true)
+	JMP(LabelRef("next"))
+	Label("apply_plain")
+	apply("dx", false)
+	Label("next")
+	for _, p := range []reg.Register{dx, dy, x} {
+		LEAQ(Mem{Base: p, Index: e.pitch, Scale: 8}, p)
+	}
+	ADDQ(I8(32), mean)
+	ADDQ(I8(32), rstd)
+	SUBQ(I8(8), address("rows"))
+	JNZ(LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}
+
+// gradients emits sums for each combination of dgamma (with dbeta) and gamma.
+func gradients(dgamma, gamma reg.Register, sums func(name string, params, scaled bool)) {
+	ifNil(dgamma, "no_params")
+	ifNil(gamma, "params_plain")
+	sums("params_scaled", true, true)
+	JMP(LabelRef("summed"))
+	Label("params_plain")
+	sums("params", true, false)
+	JMP(LabelRef("summed"))
+	Label("no_params")
+	ifNil(gamma, "no_params_plain")
+	sums("scaled", false, true)
+	JMP(LabelRef("summed"))
+	Label("no_params_plain")
+	sums("plain", false, false)
+	Label("summed")
 }
 
 // moments handles n channels, a multiple of 4.
