@@ -28,8 +28,13 @@
 // 4 √K 2⁻²⁴ (|D| + Σ|a b|) for K ≤ 2²⁰ (random rounding errors; the worst case
 // is K 2⁻²⁴ Σ|a b|).
 //
-// # Gathered operands
+// Bias, scale, residual and ReLU of the epilogue are applied in registers, with
+// the roundings of kernel.Epilogue; other activations follow when a block of
+// rows is complete and have the accuracy of package activation.
 //
+// # Other operands
+//
+// [MulPlain] takes a B that is used once, as gradients of weights do.
 // [MulGather] finds A's rows and the runs of its columns through tables, which
 // makes a convolution a product without copying its windows (Dukhan 2019,
 // arXiv:1907.02129); [MulRuns] reads B where it lies, which does the same for
