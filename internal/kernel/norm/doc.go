@@ -28,16 +28,25 @@
 //
 // # Accuracy
 //
-// Against the float64 definition, with n the number of terms of a sum and s
-// their root mean square: means and variances of rows are within
-// 2·√n·2⁻²⁴·s, whatever the mean, because the variance is taken of
-// differences from it (|x| enters the mean's error, which μ's own rounding
-// has anyway); elements of y are within 4·√n·2⁻²⁴ of the row's largest |y|
-// plus |μ|ρ·2⁻²⁴. The moments of a chunk are float64 and within 2⁻⁴⁰ of σ².
-// The order of additions depends on the shape alone, so a row's result does
-// not depend on its place or on how rows are split among workers.
+// Against the float64 definition, C being the number of columns:
+//
+//	y           4·√C·2⁻²⁴ · (|γ| max|x̂| + |β|), the maximum over the row
+//	mean, rstd  2⁻²⁴ · (|μ| + σ); 2·√C·2⁻²⁴ of itself
+//	dx          4·√C·2⁻²⁴ · ρ max|γ dy| (1 + max|x̂|) / 2
+//	dγ, dβ      4·√R·2⁻²⁴ · the largest term
+//	BatchNorm   sums as dγ and dβ; dx 4·2⁻²⁴ · the largest of its three terms
+//
+// whatever the mean: squares are taken of differences from the rounded mean,
+// and the mean of those corrects both the variance and x̂. The backward pass
+// works from the rounded mean and adds |μ|ρ·2⁻²⁴ to x̂. A chunk's [Moments] are
+// float64 and m2 is within 2⁻⁴⁰ of itself.
+//
+// The order of additions depends on C alone, so a row's result depends neither
+// on its place nor on how rows are split among workers; sums over rows are one
+// chain in the order of the rows.
 //
 // NaN or an infinity anywhere in a row makes the whole row NaN (or, where only
 // β or γ is not finite, its column); they never reach other rows of LayerNorm
-// and L2 or other channels of BatchNorm.
+// and L2 or other channels of BatchNorm. In L2 an infinity makes the finite
+// elements of its row 0 and itself NaN.
 package norm

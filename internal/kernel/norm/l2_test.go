@@ -28,6 +28,13 @@ func TestNormalizeOfZerosIsNaNWithoutEps(t *testing.T) {
 	}
 }
 
+func TestNormalizeKeepsSpecialValuesInTheirRow(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	dst := make([]float32, 6)
+	Normalize(dst, []float32{1, nan, 1, inf, 0, 2}, nil, 3, 2, 1e-12)
+	kerneltest.Equal(t, "y", dst, []float32{nan, nan, 0, nan, 0, 1})
+}
+
 func TestNormalizeGradient(t *testing.T) {
 	const rows, c, eps = 3, 9, 0.5
 	x := make([]float64, rows*c)
