@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package elementwise
 
 import "github.com/winnow-go/winnow/internal/cpu"

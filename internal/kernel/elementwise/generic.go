@@ -117,6 +117,11 @@ func ColumnDotsGeneric[T kernel.Float](sum, a, b []T, rows, c int) {
 // apart.
 func SumSquaresGeneric[T kernel.Float](x []T) float64 {
 	var s [16]float64
+	return finishSquares(&s, x)
+}
+
+// finishSquares adds the squares of x to the sums s and those to each other.
+func finishSquares[T kernel.Float](s *[16]float64, x []T) float64 {
 	for i, v := range x {
 		s[i&15] += float64(float64(v) * float64(v))
 	}
@@ -152,7 +157,7 @@ func SGDGeneric[T kernel.Float](p, g, buf []T, lr, momentum, weightDecay, gradSc
 // AdamWGeneric is the definition of AdamW.
 func AdamWGeneric[T kernel.Float](p, g, m, v []T, h AdamWStep) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	k := newAdamW[T](h)
+	k := newFactors[T](h)
 	for i := range p {
 		d := T(g[i] * k.gradScale)
 		m[i] += T(k.blend1 * (d - m[i]))
@@ -162,8 +167,8 @@ func AdamWGeneric[T kernel.Float](p, g, m, v []T, h AdamWStep) {
 	}
 }
 
-// adamW holds the factors of one step, computed in float64.
-type adamW[T kernel.Float] struct {
+// factors are the scalars of one AdamW step, computed in float64.
+type factors[T kernel.Float] struct {
 	gradScale T
 	blend1    T // 1-β1
 	beta2     T
@@ -174,8 +179,8 @@ type adamW[T kernel.Float] struct {
 	step      T // LR/(1-β1ᵗ)
 }
 
-func newAdamW[T kernel.Float](h AdamWStep) adamW[T] {
-	return adamW[T]{
+func newFactors[T kernel.Float](h AdamWStep) factors[T] {
+	return factors[T]{
 		gradScale: T(h.GradScale),
 		blend1:    T(1 - h.Beta1),
 		beta2:     T(h.Beta2),
