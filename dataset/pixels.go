@@ -50,6 +50,7 @@ func (p *Pixels) Label(i int) int {
 
 // Name is the file and the picture's number in it, from 0: "train.bin#17".
 func (p *Pixels) Name(i int) string {
+	_ = p.data[i*p.stride]
 	f := part{}
 	for _, g := range p.files {
 		if g.first <= i {
