@@ -8,6 +8,15 @@ import (
 // Arena is where the memory of d's tapes comes from.
 func (d *Device) Arena() *kernel.Arena { return d.backend.(*cpu.Backend).Arena() }
 
+// Shapes lists the shapes of everything that the recorded operations return.
+func (t *Tape) Shapes() [][]int {
+	var all [][]int
+	for _, n := range t.nodes {
+		all = append(all, n.out.shape)
+	}
+	return all
+}
+
 // Dot returns the sum of x's elements times w, a loss whose gradient by x is
 // w: tests hand any gradient to an operation with it.
 func (t *Tape) Dot(x *Tensor, w []float32) *Tensor {

@@ -71,10 +71,10 @@ func (r *Runner) PredictFloats(dst, x []float32, shape ...int) ([]float32, int, 
 	t := r.tape()
 	defer r.putTape(t)
 	y := r.model.Forward(t, t.InputFloats(x, shape...))
-	v, err := y.Floats()
-	if err != nil {
+	if err := t.Eval(y); err != nil {
 		return dst, 0, err
 	}
+	v := t.b.Host(y.buf)
 	if len(y.shape) != 2 {
 		return dst, 0, fmt.Errorf("nn: the model returned %v, want [N,K]", y.shape)
 	}

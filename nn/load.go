@@ -1,12 +1,12 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"gorgonia.org/tensor"
-
+	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/weights"
 )
 
@@ -44,71 +44,71 @@ func (e *LoadError) Error() string {
 }
 
 // Load copies the tensors of src into the parameters of the same names. Shapes
-// must agree up to axes of length 1, so that [O,I,1,1] loads into [O,I]. Extra
-// tensors are errors. If Load fails the model is unchanged, except where
-// reading src fails half-way.
+// must agree up to axes of length 1, so that [O,I,1,1] loads into [O,I]; values
+// are floating point, counters int64. Extra tensors are errors. If Load fails
+// the model is unchanged, except where reading src fails half-way although it
+// told beforehand (by a method Info, as a file does) what it holds.
 func Load(m Model, src weights.Source, o LoadOptions) error {
 	have := map[string]bool{}
 	for _, name := range src.Names() {
 		have[name] = true
 	}
 	var bad LoadError
-	type job struct {
-		p *Param
-		d *tensor.Dense
-	}
-	shapes, _ := src.(interface {
-		Info(name string) (weights.Info, error)
-	})
-	var jobs []*Param
+	var params []*Param
 	for _, p := range m.Params() {
-		if !have[p.name] {
-			if p.kind != Counter && !(o.Partial && p.data != nil) {
-				bad.Missing = append(bad.Missing, p.name)
-			}
-			continue
+		switch {
+		case have[p.name]:
+			delete(have, p.name)
+			params = append(params, p)
+		case p.kind != Counter && !(o.Partial && p.data != nil):
+			bad.Missing = append(bad.Missing, p.name)
 		}
-		delete(have, p.name)
-		if shapes != nil {
-			if info, err := shapes.Info(p.name); err == nil && !sameShape(info.Shape, p.shape) {
-				bad.Misshaped = append(bad.Misshaped, misshaped(p, info.Shape))
-				continue
-			}
-		}
-		jobs = append(jobs, p)
 	}
 	for _, name := range src.Names() {
 		if have[name] {
 			bad.Unexpected = append(bad.Unexpected, name)
 		}
 	}
-	if bad.some() {
-		return &bad
-	}
-	var ready []job
-	for _, p := range jobs {
-		d, err := src.Tensor(p.name)
-		if err != nil {
-			return fmt.Errorf("nn: load %s: %w", p.name, err)
+	if _, ok := src.(interface {
+		Info(name string) (weights.Info, error)
+	}); !ok {
+		if bad.some() {
+			return &bad
 		}
-		if !sameShape(d.Shape(), p.shape) {
-			bad.Misshaped = append(bad.Misshaped, misshaped(p, d.Shape()))
-			continue
-		}
-		if shapes != nil {
-			if err := p.set(d); err != nil {
-				return err
+		staged := weights.NewMap()
+		for _, p := range params {
+			d, err := src.Tensor(p.name)
+			if err != nil {
+				return fmt.Errorf("nn: load %s: %w", p.name, err)
 			}
-			continue
+			staged.Set(p.name, d)
 		}
-		ready = append(ready, job{p, d})
+		src = staged
+	}
+
+	var odd error
+	for _, p := range params {
+		info, err := weights.Describe(src, p.name)
+		switch {
+		case err != nil:
+			odd = cmp.Or(odd, fmt.Errorf("nn: load %s: %w", p.name, err))
+		case !sameShape(info.Shape, p.shape):
+			bad.Misshaped = append(bad.Misshaped, fmt.Sprintf("%s is %v, the model wants %v", p.name, info.Shape, p.shape))
+		case p.kind == Counter && info.DType != weights.I64:
+			odd = cmp.Or(odd, fmt.Errorf("nn: load %s: counter of type %s, want %s", p.name, info.DType, weights.I64))
+		case p.kind != Counter && !info.DType.Float():
+			odd = cmp.Or(odd, fmt.Errorf("nn: load %s: values of type %s, want floating point", p.name, info.DType))
+		}
 	}
 	if bad.some() {
 		return &bad
 	}
-	for _, j := range ready {
-		if err := j.p.set(j.d); err != nil {
-			return err
+	if odd != nil {
+		return odd
+	}
+	for _, p := range params {
+		if err := p.read(src); err != nil {
+			return fmt.Errorf("nn: load %s: %w", p.name, err)
 		}
 	}
 	return nil
@@ -118,44 +118,35 @@ func (e *LoadError) some() bool {
 	return len(e.Missing)+len(e.Unexpected)+len(e.Misshaped) > 0
 }
 
-func misshaped(p *Param, shape []int) string {
-	return fmt.Sprintf("%s is %v, the model wants %v", p.name, shape, p.shape)
-}
-
 // sameShape compares shapes without their axes of length 1.
 func sameShape(a, b []int) bool {
 	one := func(d int) bool { return d == 1 }
 	return slices.Equal(slices.DeleteFunc(slices.Clone(a), one), slices.DeleteFunc(slices.Clone(b), one))
 }
 
-// set takes the values of d, which has as many elements.
-func (p *Param) set(d *tensor.Dense) error {
+// read takes the parameter's values from src, which was found to fit.
+func (p *Param) read(src weights.Source) error {
 	if p.kind == Counter {
-		n, err := d.At(make([]int, d.Dims())...)
-		if d.IsScalar() {
-			n, err = d.ScalarValue(), nil
+		d, err := src.Tensor(p.name)
+		if err != nil {
+			return err
 		}
-		if v, ok := n.(int64); ok && err == nil {
-			p.count = v
-			return nil
+		switch n := d.Data().(type) {
+		case int64: // a scalar
+			p.count = n
+		case []int64:
+			p.count = n[0]
 		}
-		return fmt.Errorf("nn: load %s: counter of type %v, want int64", p.name, d.Dtype())
+		return nil
 	}
-	switch v := d.Data().(type) {
-	case []float32:
-		p.fromFile(v)
-	case []float64:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		p.fromFile(f)
-	case float32: // scalars
-		p.fromFile([]float32{v})
-	case float64:
-		p.fromFile([]float32{float32(v)})
-	default:
-		return fmt.Errorf("nn: load %s: tensor of %v, want float32 or float64", p.name, d.Dtype())
+	values := kernel.Aligned(p.Len())
+	if err := weights.Float32(src, p.name, values); err != nil {
+		return err
+	}
+	if p.data == nil && p.lay == plain {
+		p.data = values
+	} else {
+		p.fromFile(values)
 	}
 	return nil
 }
