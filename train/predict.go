@@ -18,19 +18,23 @@ type Predictions struct {
 // Len is N.
 func (p *Predictions) Len() int { return len(p.Labels) }
 
-// Accuracy is the share of rows whose largest logit is the label's, NaN for
-// none. Of equal logits the first counts.
+// Predicted is the class of row i's largest logit; of equal ones the first.
+func (p *Predictions) Predicted(i int) int {
+	row := p.Logits[i*p.Classes : (i+1)*p.Classes]
+	best := 0
+	for c, v := range row {
+		if v > row[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+// Accuracy is the share of rows whose prediction is the label, NaN for none.
 func (p *Predictions) Accuracy() float64 {
 	right := 0
 	for i, want := range p.Labels {
-		row := p.Logits[i*p.Classes : (i+1)*p.Classes]
-		best := 0
-		for c, v := range row {
-			if v > row[best] {
-				best = c
-			}
-		}
-		if best == want {
+		if p.Predicted(i) == want {
 			right++
 		}
 	}
