@@ -88,13 +88,13 @@ func fish(p *pen) {
 	if p.maybe(45) { // bands
 		for i := range p.in(1, 3) {
 			x := 150 - i*260
-			p.path = append(p.path[:0], point{x, -thick * 3 / 5})
+			p.to(x, -thick*3/5)
 			p.curve(x-90, 0, x, thick*3/5)
 			p.stroke(l.second, 90)
 		}
 	}
 	x := long/2 - 60 // gill
-	p.path = append(p.path[:0], point{x, -thick / 3})
+	p.to(x, -thick/3)
 	p.curve(x-130, 0, x, thick/3)
 	p.stroke(l.ink, 55)
 	p.poly(l.third, 120, 40, -p.in(120, 260), p.in(120, 230), -60, -20)
@@ -132,7 +132,7 @@ func catFace(p *pen, wide int) {
 		}
 	}
 	p.poly(l.second, -110, 270, 110, 270, 0, 400)
-	p.path = append(p.path[:0], point{-220, 470})
+	p.to(-220, 470)
 	p.curve(-100, 600, 0, 400)
 	p.curve(100, 600, 220, 470)
 	p.stroke(l.ink, 55)
@@ -141,7 +141,7 @@ func catFace(p *pen, wide int) {
 func catSitting(p *pen) {
 	l := p.look
 	// Tail, body, paws, and the face small on top.
-	p.path = append(p.path[:0], point{300, 800})
+	p.to(300, 800)
 	p.curve(p.in(850, 1100), 800, p.in(750, 900), p.in(0, 300))
 	p.stroke(l.main, p.in(130, 190))
 	wide := p.in(400, 540)

@@ -47,11 +47,12 @@ func (c *canvas) edge(x0, y0, x1, y1 int) {
 	}
 	c.top = min(c.top, from>>8)
 	c.low = max(c.low, (to+255)>>8)
-	dx, dy := x1-x0, y1-y0
-	xa := x0 + dx*(from-y0)/dy
+	dx, dy := int64(x1-x0), int64(y1-y0)
+	at := func(y int) int { return x0 + int(dx*int64(y-y0)/dy) }
+	xa := at(from)
 	for from < to {
 		next := min((from>>8+1)<<8, to)
-		xb := x0 + dx*(next-y0)/dy
+		xb := at(next)
 		c.cross(from>>8, xa, xb, sign*(next-from))
 		from, xa = next, xb
 	}

@@ -63,7 +63,7 @@ func TestSineIsWithinFive(t *testing.T) {
 }
 
 func TestViewTurnsScalesAndMirrors(t *testing.T) {
-	v := newView(1000, 2000, 500, turn/4, 0, 0, true)
+	v := newView(1000, 2000, 500, turn/4, 0, 0, 0, 0, true)
 	// (1000,0) mirrored is (-1000,0), turned a quarter clockwise (0,-1000).
 	if x, y := v.apply(1000, 0); abs(x-1000) > 1 || abs(y-1500) > 1 {
 		t.Errorf("(1000,0) goes to (%d,%d), want (1000,1500)", x, y)

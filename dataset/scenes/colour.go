@@ -100,7 +100,7 @@ func (s span) draw(r *rand.Rand) int {
 	return s.lo + r.IntN(s.hi-s.lo+1)
 }
 
-func abs(x int) int {
+func abs[T int | int64](x T) T {
 	if x < 0 {
 		return -x
 	}

@@ -18,8 +18,8 @@ const (
 type paint struct {
 	kind   texture
 	a, b   rgb
-	ux, uy int // direction of the texture: 256 is one period a pixel
-	phase  int
+	ux, uy int // direction of the texture: 65536 is one period a pixel
+	phase  int // 65536 is one period
 	duty   int // 0..256: how much of the texture is b
 	lx, ly int // how the brightness changes, 1/65536 a pixel
 	l0     int // brightness at the origin, 256 is neutral; 0 means no shading
@@ -27,24 +27,27 @@ type paint struct {
 
 func (p *paint) at(x, y int) rgb {
 	c := p.a
-	switch p.kind {
-	case stripes:
-		if (x*p.ux+y*p.uy+p.phase)&255 < p.duty {
-			c = p.b
-		}
-	case checks:
-		if (x*p.ux+y*p.uy+p.phase)&128 != (y*p.ux-x*p.uy+p.phase)&128 {
-			c = p.b
-		}
-	case dots:
-		u, v := (x*p.ux+y*p.uy+p.phase)&255-128, (y*p.ux-x*p.uy+p.phase)&255-128
-		if (u*u+v*v)*4 < p.duty*p.duty {
-			c = p.b
-		}
-	case grain:
+	if p.kind == grain {
 		c = c.mix(p.b, int(hash(x, y, p.phase)&255)*p.duty>>8)
-	case fade:
-		c = c.mix(p.b, min(max(x*p.ux+y*p.uy+p.phase, 0), 256))
+	} else if p.kind != plain {
+		u, v := (x*p.ux+y*p.uy+p.phase)>>8, (y*p.ux-x*p.uy+p.phase)>>8
+		switch p.kind {
+		case stripes:
+			if u&255 < p.duty {
+				c = p.b
+			}
+		case checks:
+			if u&128 != v&128 {
+				c = p.b
+			}
+		case dots:
+			u, v = u&255-128, v&255-128
+			if (u*u+v*v)*4 < p.duty*p.duty {
+				c = p.b
+			}
+		case fade:
+			c = c.mix(p.b, min(max(u, 0), 256))
+		}
 	}
 	if p.l0 != 0 {
 		c = c.scale(p.l0 + (x*p.lx+y*p.ly)>>8)
@@ -59,8 +62,8 @@ func (p *paint) weave(r *rand.Rand, b rgb, size int) {
 	p.kind = []texture{stripes, stripes, checks, dots, grain}[r.IntN(5)]
 	periods := 4 + r.IntN(8) // over the width of the picture
 	sin, cos := sincos(r.IntN(turn))
-	p.ux, p.uy = cos*periods*256/size/one, sin*periods*256/size/one
-	p.phase = r.IntN(256)
+	p.ux, p.uy = cos*4*periods/size, sin*4*periods/size // 2^14 from the sines, 2^2 to go
+	p.phase = r.IntN(1 << 16)
 	p.duty = 70 + r.IntN(90)
 	if p.kind == dots {
 		p.duty = 130 + r.IntN(70)

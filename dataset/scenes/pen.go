@@ -115,11 +115,13 @@ func (p *pen) line(with paint, width int, xy ...int) {
 	p.stroke(with, width)
 }
 
+// thinnest is the least width of a stroke, in 1/256 of a canvas pixel: a
+// thinner one would vanish.
+const thinnest = 180
+
 // stroke draws the path as a line instead of filling it.
 func (p *pen) stroke(with paint, width int) {
-	// The width is carried to the canvas by the size of the view.
-	size := (abs(p.v.xx) + abs(p.v.yx) + abs(p.v.xy) + abs(p.v.yy)) / 2
-	w := max(width*size>>16*3/4, 180)
+	w := max(p.v.length(width), thinnest)
 	pts := p.bend(p.path)
 	for i := 1; i < len(pts); i++ {
 		p.segment(pts[i-1], pts[i], w)
@@ -185,7 +187,8 @@ func (p *pen) bend(pts []point) []point {
 // that overlap the next one's.
 func (p *pen) segment(a, b point, width int) {
 	dx, dy := b.x-a.x, b.y-a.y
-	n := int(math.Sqrt(float64(dx*dx + dy*dy))) // exact: IEEE 754 rounds it one way
+	// Exact: IEEE 754 leaves a square root one result.
+	n := int(math.Sqrt(float64(int64(dx)*int64(dx) + int64(dy)*int64(dy))))
 	if n == 0 {
 		return
 	}

@@ -4,7 +4,7 @@ func flower(p *pen) {
 	l := p.look
 	cx, cy := p.in(-120, 120), -p.in(250, 380)
 	// Stem and leaves.
-	p.path = append(p.path[:0], point{cx, cy})
+	p.to(cx, cy)
 	p.curve(cx+p.in(-250, 250), 400, p.in(-100, 100), 980)
 	p.stroke(l.third, p.in(80, 130))
 	for _, side := range []int{-1, 1} {

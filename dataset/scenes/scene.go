@@ -43,10 +43,8 @@ func (a *artist) scene(r *rand.Rand, m *manner, draw func(*pen)) *image.RGBA {
 	around := span{-room, room}
 	x, y := around.draw(r), around.draw(r)
 	both := func(k int) int { return span{-k, k}.draw(r) }
-	v := newView(half+x*half/1000, half+y*half/1000, half*size/1000,
-		degrees(both(m.turn)), both(m.stretch), both(m.stretch), r.IntN(2) == 0)
-	v.gx, v.gy = both(m.tilt)<<24/1000/1000, both(m.tilt)<<24/1000/1000
-
+	v := newView(half+x*half/1000, half+y*half/1000, half*size/1000, degrees(both(m.turn)),
+		both(m.stretch), both(m.stretch), both(m.tilt), both(m.tilt), r.IntN(2) == 0)
 	p := &pen{c: a.c, r: r, v: v, look: a.look(r, m, sun, ground)}
 	if r.IntN(100) < m.shade {
 		a.shadow(p)
@@ -71,14 +69,15 @@ func (a *artist) look(r *rand.Rand, m *manner, sun int, against rgb) *look {
 		ink = rgb{255 - ink.r, 255 - ink.g, 255 - ink.b}
 	}
 	shading := r.IntN(60)
-	for i, c := range []rgb{main, second, third} {
+	cloth := func(c rgb) paint {
 		p := a.shaded(c, sun, shading)
 		if r.IntN(100) < m.woven {
 			// Textures stay near their colour, so that shapes stay whole.
 			p.weave(r, c.mix(m.things.draw(r), 90+r.IntN(90)), a.c.w)
 		}
-		*[]*paint{&l.main, &l.second, &l.third}[i] = p
+		return p
 	}
+	l.main, l.second, l.third = cloth(main), cloth(second), cloth(third)
 	l.ink = paint{a: ink}
 	if r.IntN(100) < m.lined {
 		l.outline = m.outline.draw(r) * a.c.w * 256 / 1000

@@ -31,7 +31,7 @@ func butterfly(p *pen) {
 		p.oval(l.second, side*350, 350, small+60, small-60, side*degrees(p.in(30, 55)))
 		p.ellipse(l.third, side*450, -370, p.in(120, 200), p.in(120, 180))
 		p.ellipse(l.third, side*370, 380, 120, 120)
-		p.path = append(p.path[:0], point{side * 30, -500})
+		p.to(side*30, -500)
 		p.curve(side*60, -850, side*250, -950)
 		p.stroke(l.ink, 50)
 	}
@@ -72,7 +72,7 @@ func cup(p *pen) {
 	if p.maybe(60) {
 		for i := range p.in(1, 3) {
 			x := -250 + i*220
-			p.path = append(p.path[:0], point{x, top - 120})
+			p.to(x, top-120)
 			p.curve(x-150, top-260, x, top-380)
 			p.stroke(l.third, 70)
 		}

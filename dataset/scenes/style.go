@@ -81,10 +81,10 @@ var manners = [...]manner{
 
 		size: span{640, 920}, shift: 850, turn: 25, stretch: 150, tilt: 160,
 
-		outline: span{9, 17}, lined: 85, twice: 60, fill: span{185, 256}, woven: 45,
+		outline: span{9, 17}, lined: 85, twice: 60, fill: span{200, 256}, woven: 40,
 		wobble: span{20, 70},
 
-		clutter: span{1, 5}, front: span{0, 1}, shade: 60,
+		clutter: span{1, 4}, front: span{0, 1}, shade: 60,
 
 		light: span{205, 280}, slope: 80,
 		tints: []rgb{{255, 220, 175}, {195, 210, 255}, {245, 200, 235}},

@@ -11,8 +11,8 @@ func (a *artist) background(r *rand.Rand, m *manner, ground rgb) {
 	switch r.IntN(5) {
 	case 0: // a gradient
 		base.b, base.kind = near(150+r.IntN(100)), fade
-		base.ux, base.uy = cos*256/w/one, sin*256/w/one
-		base.phase = 128 - (base.ux+base.uy)*w/2
+		base.ux, base.uy = cos*4/w, sin*4/w
+		base.phase = 1<<15 - (base.ux+base.uy)*w/2
 	case 1: // a patterned wall
 		base.weave(r, near(60+r.IntN(80)), w)
 	case 2: // grain
@@ -21,7 +21,7 @@ func (a *artist) background(r *rand.Rand, m *manner, ground rgb) {
 	a.c.flood(&base)
 
 	half := w * 128
-	p := &pen{c: a.c, r: r, v: newView(half, half, half, 0, 0, 0, false), look: &look{fill: 256}}
+	p := &pen{c: a.c, r: r, v: newView(half, half, half, 0, 0, 0, 0, 0, false), look: &look{fill: 256}}
 	switch r.IntN(4) {
 	case 0: // ground below a horizon, which rolls
 		soil := paint{a: near(120 + r.IntN(110))}
@@ -62,7 +62,7 @@ func (a *artist) front(r *rand.Rand, m *manner, ground rgb, sun, x, y, size int)
 
 func (a *artist) thing(r *rand.Rand, m *manner, ground rgb, sun, x, y, size int) {
 	half := a.c.w * 128
-	v := newView(half+x*half/1000, half+y*half/1000, half*size/1000, r.IntN(turn), 0, 0, false)
+	v := newView(half+x*half/1000, half+y*half/1000, half*size/1000, r.IntN(turn), 0, 0, 0, 0, false)
 	l := a.look(r, m, sun, ground)
 	p := &pen{c: a.c, r: r, v: v, look: l}
 	switch r.IntN(11) {
@@ -93,7 +93,7 @@ func (a *artist) thing(r *rand.Rand, m *manner, ground rgb, sun, x, y, size int)
 		p.fill(l.main)
 	case 8: // a fork of strokes
 		for i := -1; i <= 1; i++ {
-			p.path = append(p.path[:0], point{0, 900})
+			p.to(0, 900)
 			p.curve(0, 0, i*600, -900)
 			p.stroke(l.main, 160)
 		}

@@ -96,7 +96,7 @@ func boat(p *pen) {
 	if p.maybe(60) { // water
 		for i := range 4 {
 			x := -900 + i*480
-			p.path = append(p.path[:0], point{x, keel})
+			p.to(x, keel)
 			p.curve(x+120, keel+140, x+240, keel)
 			p.stroke(l.ink, 60)
 		}
