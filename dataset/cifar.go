@@ -100,10 +100,9 @@ func readCIFAR(fsys fs.FS, name string, classes int, most int64) ([]byte, error)
 	return data, nil
 }
 
-// looksLikeCIFAR tells whether a file is a whole number of records whose labels
-// are below classes, without keeping it. It stops at the first record that is
-// not.
-func looksLikeCIFAR(fsys fs.FS, name string, classes int, most int64) bool {
+// looksLikeCIFAR tells whether a file begins with records whose labels are
+// below classes: 16 of them, or as many as it has and nothing else.
+func looksLikeCIFAR(fsys fs.FS, name string, classes int) bool {
 	f, err := openPlain(fsys, name)
 	if err != nil {
 		return false
@@ -113,15 +112,15 @@ func looksLikeCIFAR(fsys fs.FS, name string, classes int, most int64) bool {
 		return false
 	}
 	record := make([]byte, cifarRecord)
-	for n := int64(0); n <= most; n += cifarRecord {
+	for n := range 16 {
 		if _, err := io.ReadFull(f, record); err != nil {
-			return n > 0 && errors.Is(err, io.EOF)
+			return n > 0 && err == io.EOF
 		}
 		if int(record[0]) >= classes {
 			return false
 		}
 	}
-	return true // too large is for the reader to say
+	return true
 }
 
 // cifarMeta reads batches.meta.txt in a folder: a class per line. Without such

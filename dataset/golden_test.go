@@ -197,8 +197,9 @@ func TestGoldenFolderOfJPEGsEqualsTheBinaryOfThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		pix := transform.ToRGB(got).Pix
 		for j, v := range want.(*transform.RGB).Pix {
-			d := abs(int(v) - int(transform.ToRGB(got).Pix[j]))
+			d := abs(int(v) - int(pix[j]))
 			sum, worst = sum+d, max(worst, d)
 		}
 	}

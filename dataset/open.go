@@ -199,7 +199,7 @@ func (f *found) classify(files []string, alone bool) error {
 	}
 	whole := 0
 	for _, n := range files {
-		looks := looksLikeCIFAR(f.fsys, n, limit, f.opts.maxBytes())
+		looks := looksLikeCIFAR(f.fsys, n, limit)
 		if looks {
 			whole++
 		}
