@@ -9,6 +9,7 @@ const maxColumns = 14
 // which differ in their axes only.
 type correlation struct {
 	dst, src, w []float32
+	base        int // dst begins with this line
 	c           int
 	row, col    axis
 	bias        []float32 // [C] or nil
@@ -31,7 +32,10 @@ func (c *correlation) run(lo, hi int) {
 	planes, weights, last := memory[:2*plane], memory[2*plane:][:2*weight], memory[2*plane+2*weight:]
 	clear(planes) // the margins stay 0 from now on
 	c.listTaps(s, l)
-	valid := s.valid(c.row)
+
+	// A call of the assembly cannot be preempted and should take no more
+	// than about 50 µs.
+	maxLines := max(1, 1<<18/(c.col.out*c.row.k*c.col.k))
 
 	eachGroup(c.c, func(g group) {
 		c.packWeights(s, g, weights, weight)
@@ -39,48 +43,94 @@ func (c *correlation) run(lo, hi int) {
 		eachChunk(c.row, lo, hi, rows, func(k chunk) {
 			g.packRows(planes, c.src, l, c.col.src, c.c, k.rows, k.rows+k.n, plane)
 			t := tiles{
-				group: g, l: l, planes: planes, plane: plane, weights: weights, weight: weight, last: last,
-				offs: s.offs, cols: s.phases,
+				group: g, x: &planes[0], w: &weights[0], off: &s.offs[0], last: &last[0],
+				from: 4 * lanes * l.pitch * (k.rows % c.row.src), dstRow: 4 * c.col.out * c.c,
+				plane: 4 * plane, weight: 4 * weight,
 			}
-			from := k.rows % c.row.src // within the image
-			for o := k.first; o < k.end; {
-				// Lines with the same valid taps go together.
-				n := 1
-				if c.row.phases() == 1 {
-					for o+n < k.end && valid[o+n] == valid[o] && n < c.maxLines() {
-						n++
+			for first := k.first; first < k.end; first += maxLines {
+				t.rows = min(maxLines, k.end-first)
+				for q, cp := range s.columns {
+					if cp.count == 0 {
+						continue
 					}
+					line := &s.lines[q*c.row.out+first][0]
+					at := ((k.line+first-k.first-c.base)*c.col.out+cp.first)*c.c + g.c0
+					t.step = 4 * cp.step * c.c
+					if cp.larger > 0 {
+						t.correlate(cp.size+1, &c.dst[at], line, cp.larger, 0)
+					}
+					done := cp.larger * (cp.size + 1)
+					t.correlate(cp.size, &c.dst[at+done*cp.step*c.c], line, cp.tiles-cp.larger, done)
 				}
-				c.lines(t, k.line+o-k.first, o, n, valid[o], from)
-				o += n
 			}
 		})
 	})
 }
 
-// maxLines is how many lines one call of the assembly may compute: it cannot
-// be preempted, so it should take no more than about 50 µs.
-func (c *correlation) maxLines() int {
-	return max(1, 1<<18/(c.col.out*c.row.k*c.col.k))
+// columns is a phase along the columns and how it is cut into tiles: the first
+// few have size+1 columns, the others size.
+type columns struct {
+	phase
+	tiles, larger, size int
 }
 
-// listTaps fills s.phases with the columns' phases and s.offs with the taps,
-// phase by phase: where the first pixel of a tap lies relative to the row of
-// the phase's first tap.
+// lineTaps describes one output line to the assembly: where its pixels, its
+// weights and its offsets begin, in bytes, and how many taps it has. Pixels are
+// counted from the image's first row.
+type lineTaps [4]int
+
+// listTaps fills s.columns with the columns' phases, s.offs with the taps,
+// phase by phase, and s.lines with the lines of an image, once for every phase
+// of the columns.
 func (c *correlation) listTaps(s *scratch, l layout) {
-	s.phases, s.offs = s.phases[:0], s.offs[:0]
+	s.columns, s.offs, s.lines = s.columns[:0], s.offs[:0], s.lines[:0]
 	for q := range c.col.phases() {
-		s.phases = append(s.phases, c.col.phase(q))
+		p := columns{phase: c.col.phase(q)}
+		if p.count > 0 {
+			p.tiles = (p.count + maxColumns - 1) / maxColumns
+			p.size, p.larger = p.count/p.tiles, p.count%p.tiles
+		}
+		s.columns = append(s.columns, p)
 	}
-	for r := range c.row.phases() {
+	// Where the first pixel of a tap lies relative to the row of the phase's
+	// first tap.
+	n := c.row.phases()
+	for r := range n {
 		rp := c.row.phase(r)
-		for _, cp := range s.phases {
+		for _, cp := range s.columns {
 			for a := range rp.taps {
 				for b := range cp.taps {
 					s.offs = append(s.offs, 4*lanes*(a*rp.atStep*l.pitch+l.slot(cp.at0+b*cp.atStep)))
 				}
 			}
 		}
+	}
+	s.offs = append(s.offs, 0) // a kernel may have no tap that is ever used
+	before := 0                // taps of the columns' phases before, all rows
+	for _, cp := range s.columns {
+		for o := range c.row.out {
+			rp := c.row.phase(o % n)
+			lo, hi := rp.valid(o/n, c.row.src)
+			if lo == hi || cp.taps == 0 {
+				s.lines = append(s.lines, lineTaps{})
+				continue
+			}
+			tap := 0 // taps of the rows' phases before, and in this one
+			for r := range o % n {
+				tap += c.row.phase(r).taps * c.col.k
+			}
+			tap += rp.taps * before
+			// The taps' rows are evenly spaced, so the first offsets
+			// serve whichever row comes first; the weights must be its
+			// own.
+			s.lines = append(s.lines, lineTaps{
+				4 * lanes * l.pitch * (rp.at0 + lo*rp.atStep + o/n*rp.advance),
+				4 * lanes * (tap + lo*cp.taps),
+				8 * tap,
+				(hi - lo) * cp.taps,
+			})
+		}
+		before += cp.taps
 	}
 }
 
@@ -89,7 +139,7 @@ func (c *correlation) packWeights(s *scratch, g group, weights []float32, plane 
 	at := 0
 	for r := range c.row.phases() {
 		rp := c.row.phase(r)
-		for _, cp := range s.phases {
+		for _, cp := range s.columns {
 			if n := rp.taps * cp.taps; n > 0 {
 				first := rp.tap0*c.col.k + cp.tap0
 				g.pack(weights[at:], c.w[first*c.c:], cp.taps, cp.tapStep*c.c, rp.taps, cp.taps*lanes, rp.tapStep*c.col.k*c.c, plane)
@@ -113,100 +163,55 @@ func (c *correlation) packLast(g group, last []float32) {
 	}
 }
 
-// tiles is what the tiles of one group of channels have in common.
+// tiles is what the tiles of some lines have in common; distances are in bytes.
 type tiles struct {
 	group
-	l             layout
-	planes        []float32
-	plane         int // floats from one plane to the next
-	weights       []float32
-	weight        int // floats from one block's weights to the next
-	last          []float32
-	offs          []int
-	cols          []phase
-	lines, dstRow int // what one call computes
-	xRow          int // bytes
+	x, w, last          *float32
+	off                 *int
+	from                int // the planes begin this far in the image
+	step, dstRow        int
+	rows, plane, weight int
 }
 
-// lines computes n output lines from o on, number line of the tensor; from is
-// the source row that the planes begin with.
-func (c *correlation) lines(t tiles, line, o, n int, valid span, from int) {
-	phases := c.row.phases()
-	tap := 0 // the first one of the phase
-	for r := range o % phases {
-		tap += c.row.phase(r).taps * c.col.k
-	}
-	rp := c.row.phase(o % phases)
-	t.lines, t.dstRow, t.xRow = n, 4*c.col.out*c.c, 4*lanes*rp.advance*t.l.pitch
-	var rows []float32 // the planes from the first tap's row on
-	if valid.lo < valid.hi {
-		rows = t.planes[(rp.at0+valid.lo*rp.atStep+o/phases*rp.advance-from)*t.l.pitch*lanes:]
-	}
-	for _, cp := range t.cols {
-		if cp.count > 0 {
-			taps := (valid.hi - valid.lo) * cp.taps
-			// The taps' rows are evenly spaced, so the first offsets serve
-			// whichever row comes first; the weights must be its own.
-			x, w, off := t.planes, t.weights, t.offs // not read without taps
-			if taps > 0 {
-				x, w, off = rows, t.weights[(tap+valid.lo*cp.taps)*lanes:], t.offs[tap:]
-			}
-			y, step := c.dst[(line*c.col.out+cp.first)*c.c+t.c0:], cp.step*c.c
-			tiles := (cp.count + maxColumns - 1) / maxColumns
-			size, larger := cp.count/tiles, cp.count%tiles
-			if larger > 0 {
-				t.correlate(size+1, y, x, w, off, taps, larger, 4*step)
-				done := larger * (size + 1)
-				y = y[done*step:]
-				if taps > 0 {
-					x = x[done*lanes:]
-				}
-			}
-			t.correlate(size, y, x, w, off, taps, tiles-larger, 4*step)
-		}
-		tap += rp.taps * cp.taps
-	}
-}
-
-// correlate computes tiles of size columns. It is not inlined so that loops
-// around it can be preempted.
+// correlate computes n tiles of size columns, after the first done columns.
+// It is not inlined so that loops around it can be preempted.
 //
 //go:noinline
-func (t *tiles) correlate(size int, dst, x, w []float32, off []int, taps, tiles, step int) {
-	y, s, v, o, last := &dst[0], &x[0], &w[0], &off[0], &t.last[0]
+func (t *tiles) correlate(size int, dst *float32, line *int, n, done int) {
+	x, w, off, last := t.x, t.w, t.off, t.last
+	from, step, rows, dstRow, blocks, plane, weight := t.from-4*lanes*done, t.step, t.rows, t.dstRow, t.blocks, t.plane, t.weight
 	var mask *int32
 	if t.mask != nil {
 		mask = &t.mask[0]
 	}
-	lines, xRow, dstRow, blocks, plane, weight := t.lines, t.xRow, t.dstRow, t.blocks, 4*t.plane, 4*t.weight
 	switch size {
 	case 1:
-		correlate1(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate1(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 2:
-		correlate2(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate2(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 3:
-		correlate3(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate3(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 4:
-		correlate4(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate4(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 5:
-		correlate5(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate5(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 6:
-		correlate6(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate6(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 7:
-		correlate7(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate7(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 8:
-		correlate8(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate8(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 9:
-		correlate9(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate9(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 10:
-		correlate10(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate10(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 11:
-		correlate11(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate11(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 12:
-		correlate12(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate12(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 13:
-		correlate13(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate13(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	case 14:
-		correlate14(y, s, v, o, taps, tiles, step, lines, xRow, dstRow, blocks, plane, weight, last, mask)
+		correlate14(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
 	}
 }

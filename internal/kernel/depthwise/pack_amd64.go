@@ -15,10 +15,12 @@ const planeBytes = 192 << 10
 
 // scratch is memory that calls reuse.
 type scratch struct {
-	floats []float32
-	offs   []int
-	spans  []span
-	phases []phase
+	floats  []float32
+	offs    []int
+	spans   []span
+	columns []columns
+	lines   []lineTaps
+	sums    []runSums
 }
 
 // span is the range [lo,hi).

@@ -5,186 +5,214 @@
 package depthwise
 
 // correlate1 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 1 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate1(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate2 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 2 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate2(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate3 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 3 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate3(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate4 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 4 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate4(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate5 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 5 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate5(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate6 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 6 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate6(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate7 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 7 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate7(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate8 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 8 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate8(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate9 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 9 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate9(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate10 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 10 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate10(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate11 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 11 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate11(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate12 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 12 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate12(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate13 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 13 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate13(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // correlate14 computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of 14 columns.
-// It equals, with all distances in bytes, for one block, row and column, and lane i of it:
+// Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps
+// it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:
 //
+//	x, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]
 //	sum := 0
 //	for t := range taps { sum += w[32*t] * x[off[t]] }
 //	*dst = max(last[8+i], sum+last[i])
 //
-// The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32
-// in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
+// The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in
+// dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.
 //
 //go:noescape
-func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+func correlate14(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 
 // gradient1 adds 1 taps of blocks blocks of 8 channels over rows x cols pixels. It equals, for tap t of one block,
 // with all distances in bytes:

@@ -4,38 +4,43 @@
 
 #include "textflag.h"
 
-// func correlate1(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate1(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate1(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y1
 	VFMADD231PS (R10)(R13*1), Y1, Y0
 	ADDQ        $0x20, R11
@@ -43,29 +48,29 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y1
+	VMOVUPS (CX), Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(BX), Y1
+	VMOVUPS 32(CX), Y1
 	VMAXPS  Y0, Y1, Y0
 	MOVQ    mask+112(FP), R13
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000020, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -74,42 +79,47 @@ next:
 masked:
 	VMOVUPS    (R13), Y1
 	VMASKMOVPS Y0, Y1, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate2(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate2(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate2(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y2
 	VFMADD231PS (R10)(R13*1), Y2, Y0
 	VFMADD231PS 32(R10)(R13*1), Y2, Y1
@@ -118,33 +128,33 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y2
+	VMOVUPS (CX), Y2
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y2, Y1, Y1
-	VMOVUPS 32(BX), Y2
+	VMOVUPS 32(CX), Y2
 	VMAXPS  Y0, Y2, Y0
 	VMAXPS  Y1, Y2, Y1
 	MOVQ    mask+112(FP), R13
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000040, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -153,45 +163,50 @@ next:
 masked:
 	VMOVUPS    (R13), Y2
 	VMASKMOVPS Y0, Y2, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y2, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate3(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate3(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate3(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y3
 	VFMADD231PS (R10)(R13*1), Y3, Y0
 	VFMADD231PS 32(R10)(R13*1), Y3, Y1
@@ -201,11 +216,11 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y3
+	VMOVUPS (CX), Y3
 	VADDPS  Y3, Y0, Y0
 	VADDPS  Y3, Y1, Y1
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 32(BX), Y3
+	VMOVUPS 32(CX), Y3
 	VMAXPS  Y0, Y3, Y0
 	VMAXPS  Y1, Y3, Y1
 	VMAXPS  Y2, Y3, Y2
@@ -213,25 +228,25 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000060, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -240,48 +255,53 @@ next:
 masked:
 	VMOVUPS    (R13), Y3
 	VMASKMOVPS Y0, Y3, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y3, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y3, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate4(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate4(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate4(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y4
 	VFMADD231PS (R10)(R13*1), Y4, Y0
 	VFMADD231PS 32(R10)(R13*1), Y4, Y1
@@ -292,12 +312,12 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y4
+	VMOVUPS (CX), Y4
 	VADDPS  Y4, Y0, Y0
 	VADDPS  Y4, Y1, Y1
 	VADDPS  Y4, Y2, Y2
 	VADDPS  Y4, Y3, Y3
-	VMOVUPS 32(BX), Y4
+	VMOVUPS 32(CX), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMAXPS  Y1, Y4, Y1
 	VMAXPS  Y2, Y4, Y2
@@ -306,27 +326,27 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000080, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -335,37 +355,42 @@ next:
 masked:
 	VMOVUPS    (R13), Y4
 	VMASKMOVPS Y0, Y4, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y4, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y4, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y4, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate5(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate5(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate5(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -373,13 +398,13 @@ tile:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y5
 	VFMADD231PS (R10)(R13*1), Y5, Y0
 	VFMADD231PS 32(R10)(R13*1), Y5, Y1
@@ -391,13 +416,13 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y5
+	VMOVUPS (CX), Y5
 	VADDPS  Y5, Y0, Y0
 	VADDPS  Y5, Y1, Y1
 	VADDPS  Y5, Y2, Y2
 	VADDPS  Y5, Y3, Y3
 	VADDPS  Y5, Y4, Y4
-	VMOVUPS 32(BX), Y5
+	VMOVUPS 32(CX), Y5
 	VMAXPS  Y0, Y5, Y0
 	VMAXPS  Y1, Y5, Y1
 	VMAXPS  Y2, Y5, Y2
@@ -407,29 +432,29 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x000000a0, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -438,39 +463,44 @@ next:
 masked:
 	VMOVUPS    (R13), Y5
 	VMASKMOVPS Y0, Y5, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y5, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y5, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y5, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y5, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate6(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate6(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate6(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -479,13 +509,13 @@ tile:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y6
 	VFMADD231PS (R10)(R13*1), Y6, Y0
 	VFMADD231PS 32(R10)(R13*1), Y6, Y1
@@ -498,14 +528,14 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y6
+	VMOVUPS (CX), Y6
 	VADDPS  Y6, Y0, Y0
 	VADDPS  Y6, Y1, Y1
 	VADDPS  Y6, Y2, Y2
 	VADDPS  Y6, Y3, Y3
 	VADDPS  Y6, Y4, Y4
 	VADDPS  Y6, Y5, Y5
-	VMOVUPS 32(BX), Y6
+	VMOVUPS 32(CX), Y6
 	VMAXPS  Y0, Y6, Y0
 	VMAXPS  Y1, Y6, Y1
 	VMAXPS  Y2, Y6, Y2
@@ -516,31 +546,31 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x000000c0, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -549,41 +579,46 @@ next:
 masked:
 	VMOVUPS    (R13), Y6
 	VMASKMOVPS Y0, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y6, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate7(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate7(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate7(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -593,13 +628,13 @@ tile:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y7
 	VFMADD231PS (R10)(R13*1), Y7, Y0
 	VFMADD231PS 32(R10)(R13*1), Y7, Y1
@@ -613,7 +648,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y7
+	VMOVUPS (CX), Y7
 	VADDPS  Y7, Y0, Y0
 	VADDPS  Y7, Y1, Y1
 	VADDPS  Y7, Y2, Y2
@@ -621,7 +656,7 @@ finish:
 	VADDPS  Y7, Y4, Y4
 	VADDPS  Y7, Y5, Y5
 	VADDPS  Y7, Y6, Y6
-	VMOVUPS 32(BX), Y7
+	VMOVUPS 32(CX), Y7
 	VMAXPS  Y0, Y7, Y0
 	VMAXPS  Y1, Y7, Y1
 	VMAXPS  Y2, Y7, Y2
@@ -633,33 +668,33 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x000000e0, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -668,43 +703,48 @@ next:
 masked:
 	VMOVUPS    (R13), Y7
 	VMASKMOVPS Y0, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y7, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate8(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate8(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate8(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -715,13 +755,13 @@ tile:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y8
 	VFMADD231PS (R10)(R13*1), Y8, Y0
 	VFMADD231PS 32(R10)(R13*1), Y8, Y1
@@ -736,7 +776,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y8
+	VMOVUPS (CX), Y8
 	VADDPS  Y8, Y0, Y0
 	VADDPS  Y8, Y1, Y1
 	VADDPS  Y8, Y2, Y2
@@ -745,7 +785,7 @@ finish:
 	VADDPS  Y8, Y5, Y5
 	VADDPS  Y8, Y6, Y6
 	VADDPS  Y8, Y7, Y7
-	VMOVUPS 32(BX), Y8
+	VMOVUPS 32(CX), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMAXPS  Y1, Y8, Y1
 	VMAXPS  Y2, Y8, Y2
@@ -758,35 +798,35 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000100, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -795,45 +835,50 @@ next:
 masked:
 	VMOVUPS    (R13), Y8
 	VMASKMOVPS Y0, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y8, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate9(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate9(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate9(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -845,13 +890,13 @@ tile:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y9
 	VFMADD231PS (R10)(R13*1), Y9, Y0
 	VFMADD231PS 32(R10)(R13*1), Y9, Y1
@@ -867,7 +912,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y9
+	VMOVUPS (CX), Y9
 	VADDPS  Y9, Y0, Y0
 	VADDPS  Y9, Y1, Y1
 	VADDPS  Y9, Y2, Y2
@@ -877,7 +922,7 @@ finish:
 	VADDPS  Y9, Y6, Y6
 	VADDPS  Y9, Y7, Y7
 	VADDPS  Y9, Y8, Y8
-	VMOVUPS 32(BX), Y9
+	VMOVUPS 32(CX), Y9
 	VMAXPS  Y0, Y9, Y0
 	VMAXPS  Y1, Y9, Y1
 	VMAXPS  Y2, Y9, Y2
@@ -891,37 +936,37 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000120, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -930,47 +975,52 @@ next:
 masked:
 	VMOVUPS    (R13), Y9
 	VMASKMOVPS Y0, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y9, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate10(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate10(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate10(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -983,13 +1033,13 @@ tile:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y10
 	VFMADD231PS (R10)(R13*1), Y10, Y0
 	VFMADD231PS 32(R10)(R13*1), Y10, Y1
@@ -1006,7 +1056,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y10
+	VMOVUPS (CX), Y10
 	VADDPS  Y10, Y0, Y0
 	VADDPS  Y10, Y1, Y1
 	VADDPS  Y10, Y2, Y2
@@ -1017,7 +1067,7 @@ finish:
 	VADDPS  Y10, Y7, Y7
 	VADDPS  Y10, Y8, Y8
 	VADDPS  Y10, Y9, Y9
-	VMOVUPS 32(BX), Y10
+	VMOVUPS 32(CX), Y10
 	VMAXPS  Y0, Y10, Y0
 	VMAXPS  Y1, Y10, Y1
 	VMAXPS  Y2, Y10, Y2
@@ -1032,39 +1082,39 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y9, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000140, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -1073,49 +1123,54 @@ next:
 masked:
 	VMOVUPS    (R13), Y10
 	VMASKMOVPS Y0, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y9, Y10, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate11(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate11(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate11(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1129,13 +1184,13 @@ tile:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y11
 	VFMADD231PS (R10)(R13*1), Y11, Y0
 	VFMADD231PS 32(R10)(R13*1), Y11, Y1
@@ -1153,7 +1208,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y11
+	VMOVUPS (CX), Y11
 	VADDPS  Y11, Y0, Y0
 	VADDPS  Y11, Y1, Y1
 	VADDPS  Y11, Y2, Y2
@@ -1165,7 +1220,7 @@ finish:
 	VADDPS  Y11, Y8, Y8
 	VADDPS  Y11, Y9, Y9
 	VADDPS  Y11, Y10, Y10
-	VMOVUPS 32(BX), Y11
+	VMOVUPS 32(CX), Y11
 	VMAXPS  Y0, Y11, Y0
 	VMAXPS  Y1, Y11, Y1
 	VMAXPS  Y2, Y11, Y2
@@ -1181,41 +1236,41 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y9, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y10, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000160, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -1224,51 +1279,56 @@ next:
 masked:
 	VMOVUPS    (R13), Y11
 	VMASKMOVPS Y0, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y9, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y10, Y11, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate12(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate12(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate12(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1283,13 +1343,13 @@ tile:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y12
 	VFMADD231PS (R10)(R13*1), Y12, Y0
 	VFMADD231PS 32(R10)(R13*1), Y12, Y1
@@ -1308,7 +1368,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y12
+	VMOVUPS (CX), Y12
 	VADDPS  Y12, Y0, Y0
 	VADDPS  Y12, Y1, Y1
 	VADDPS  Y12, Y2, Y2
@@ -1321,7 +1381,7 @@ finish:
 	VADDPS  Y12, Y9, Y9
 	VADDPS  Y12, Y10, Y10
 	VADDPS  Y12, Y11, Y11
-	VMOVUPS 32(BX), Y12
+	VMOVUPS 32(CX), Y12
 	VMAXPS  Y0, Y12, Y0
 	VMAXPS  Y1, Y12, Y1
 	VMAXPS  Y2, Y12, Y2
@@ -1338,43 +1398,43 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y9, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y10, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y11, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x00000180, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -1383,53 +1443,58 @@ next:
 masked:
 	VMOVUPS    (R13), Y12
 	VMASKMOVPS Y0, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y9, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y10, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y11, Y12, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate13(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate13(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate13(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1445,13 +1510,13 @@ tile:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y13
 	VFMADD231PS (R10)(R13*1), Y13, Y0
 	VFMADD231PS 32(R10)(R13*1), Y13, Y1
@@ -1471,7 +1536,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y13
+	VMOVUPS (CX), Y13
 	VADDPS  Y13, Y0, Y0
 	VADDPS  Y13, Y1, Y1
 	VADDPS  Y13, Y2, Y2
@@ -1485,7 +1550,7 @@ finish:
 	VADDPS  Y13, Y10, Y10
 	VADDPS  Y13, Y11, Y11
 	VADDPS  Y13, Y12, Y12
-	VMOVUPS 32(BX), Y13
+	VMOVUPS 32(CX), Y13
 	VMAXPS  Y0, Y13, Y0
 	VMAXPS  Y1, Y13, Y1
 	VMAXPS  Y2, Y13, Y2
@@ -1503,45 +1568,45 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y9, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y10, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y11, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y12, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x000001a0, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -1550,55 +1615,60 @@ next:
 masked:
 	VMOVUPS    (R13), Y13
 	VMASKMOVPS Y0, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y9, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y10, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y11, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y12, Y13, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
-// func correlate14(dst *float32, x *float32, w *float32, off *int, taps int, tiles int, step int, rows int, xRow int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
+// func correlate14(dst *float32, x *float32, w *float32, off *int, line *int, from int, tiles int, step int, rows int, dstRow int, blocks int, plane int, weight int, last *float32, mask *int32)
 // Requires: AVX, FMA3
 TEXT ·correlate14(SB), NOSPLIT, $16-120
-	MOVQ taps+32(FP), AX
-	MOVQ off+24(FP), CX
-	LEAQ (CX)(AX*8), CX
-	NEGQ AX
-	MOVQ step+48(FP), DX
-	MOVQ last+104(FP), BX
-	MOVQ w+16(FP), SI
+	MOVQ step+56(FP), AX
+	MOVQ last+104(FP), CX
 
 block:
-	MOVQ rows+56(FP), R13
+	MOVQ rows+64(FP), R13
 	MOVQ R13, 8(SP)
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), R8
+	MOVQ line+32(FP), DX
+	MOVQ dst+0(FP), R8
 
 row:
-	MOVQ tiles+40(FP), R13
+	MOVQ tiles+48(FP), R13
 	MOVQ R13, (SP)
-	MOVQ DI, R9
-	MOVQ R8, R10
+	MOVQ R8, R9
+	MOVQ x+8(FP), R10
+	SUBQ from+40(FP), R10
+	ADDQ (DX), R10
+	MOVQ w+16(FP), DI
+	ADDQ 8(DX), DI
+	MOVQ off+24(FP), SI
+	ADDQ 16(DX), SI
+	MOVQ 24(DX), BX
+	LEAQ (SI)(BX*8), SI
+	NEGQ BX
+	ADDQ $0x20, DX
 
 tile:
 	VXORPS Y0, Y0, Y0
@@ -1615,13 +1685,13 @@ tile:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	MOVQ   SI, R11
-	MOVQ   AX, R12
+	MOVQ   DI, R11
+	MOVQ   BX, R12
 	TESTQ  R12, R12
 	JZ     finish
 
 tap:
-	MOVQ        (CX)(R12*8), R13
+	MOVQ        (SI)(R12*8), R13
 	VMOVUPS     (R11), Y14
 	VFMADD231PS (R10)(R13*1), Y14, Y0
 	VFMADD231PS 32(R10)(R13*1), Y14, Y1
@@ -1642,7 +1712,7 @@ tap:
 	JNZ         tap
 
 finish:
-	VMOVUPS (BX), Y14
+	VMOVUPS (CX), Y14
 	VADDPS  Y14, Y0, Y0
 	VADDPS  Y14, Y1, Y1
 	VADDPS  Y14, Y2, Y2
@@ -1657,7 +1727,7 @@ finish:
 	VADDPS  Y14, Y11, Y11
 	VADDPS  Y14, Y12, Y12
 	VADDPS  Y14, Y13, Y13
-	VMOVUPS 32(BX), Y14
+	VMOVUPS 32(CX), Y14
 	VMAXPS  Y0, Y14, Y0
 	VMAXPS  Y1, Y14, Y1
 	VMAXPS  Y2, Y14, Y2
@@ -1676,47 +1746,47 @@ finish:
 	TESTQ   R13, R13
 	JNZ     masked
 	VMOVUPS Y0, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y1, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y2, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y3, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y4, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y5, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y6, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y7, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y8, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y9, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y10, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y11, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y12, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 	VMOVUPS Y13, (R9)
-	ADDQ    DX, R9
+	ADDQ    AX, R9
 
 next:
 	ADDQ $0x000001c0, R10
 	DECQ (SP)
 	JNZ  tile
-	ADDQ dstRow+72(FP), DI
-	ADDQ xRow+64(FP), R8
+	ADDQ dstRow+72(FP), R8
 	DECQ 8(SP)
 	JNZ  row
 	MOVQ plane+88(FP), R13
 	ADDQ R13, x+8(FP)
 	ADDQ $0x20, dst+0(FP)
-	ADDQ $0x40, BX
-	ADDQ weight+96(FP), SI
+	ADDQ $0x40, CX
+	MOVQ weight+96(FP), R13
+	ADDQ R13, w+16(FP)
 	DECQ blocks+80(FP)
 	JNZ  block
 	VZEROUPPER
@@ -1725,33 +1795,33 @@ next:
 masked:
 	VMOVUPS    (R13), Y14
 	VMASKMOVPS Y0, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y1, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y2, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y3, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y4, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y5, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y6, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y7, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y8, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y9, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y10, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y11, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y12, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	VMASKMOVPS Y13, Y14, (R9)
-	ADDQ       DX, R9
+	ADDQ       AX, R9
 	JMP        next
 
 // func gradient1(sum *float32, x *float32, off *int, dy *float32, cols int, rows int, xRow int, dyRow int, blocks int, xPlane int, dyPlane int, weight int)

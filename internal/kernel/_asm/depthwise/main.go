@@ -49,42 +49,50 @@ func arg(name string) Mem {
 // correlate generates n output columns x 8 channels.
 func correlate(n int) {
 	name := fmt.Sprintf("correlate%d", n)
-	TEXT(name, NOSPLIT, "func(dst, x, w *float32, off *int, taps, tiles, step, rows, xRow, dstRow, blocks, plane, weight int, last *float32, mask *int32)")
+	TEXT(name, NOSPLIT, "func(dst, x, w *float32, off, line *int, from, tiles, step, rows, dstRow, blocks, plane, weight int, last *float32, mask *int32)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes, for every one of blocks blocks of 8 channels and rows rows, tiles tiles of %d columns.", name, n),
-		"It equals, with all distances in bytes, for one block, row and column, and lane i of it:",
+		"Row r is described by four integers: where its pixels, its weights and its offsets begin, and how many taps",
+		"it has. With all distances in bytes it equals, for one block, row and column, and lane i of it:",
 		"",
+		"\tx, w, off, taps := x[line[0]-from:], w[line[1]:], off[line[2]:], line[3]",
 		"\tsum := 0",
 		"\tfor t := range taps { sum += w[32*t] * x[off[t]] }",
 		"\t*dst = max(last[8+i], sum+last[i])",
 		"",
-		"The next column lies step further in dst and 32 in x, the next row dstRow and xRow, the next block 32",
-		"in dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.")
+		"The next column lies step further in dst and 32 in x, the next row dstRow in dst, the next block 32 in",
+		"dst, plane in x, weight in w and 64 in last. mask, if not nil, chooses the lanes that are stored.")
 	tilesLeft, rowsLeft := AllocLocal(8), AllocLocal(8)
-	taps := Load(Param("taps"), GP64())
-	off := Load(Param("off"), GP64())
-	LEAQ(Mem{Base: off, Index: taps, Scale: 8}, off)
-	NEGQ(taps)
 	step := Load(Param("step"), GP64())
 	last := Load(Param("last"), GP64())
-	w0 := Load(Param("w"), GP64())
 	acc := make([]reg.VecVirtual, n)
 	for j := range acc {
 		acc[j] = YMM()
 	}
 	wv := YMM()
-	dstRow, xRow, dst, x, w, i, o := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	line, taps, off, w0 := GP64(), GP64(), GP64(), GP64()
+	dstRow, dst, x, w, i, o := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 
 	Label("block")
 	MOVQ(arg("rows"), o)
 	MOVQ(o, rowsLeft)
+	MOVQ(arg("line"), line)
 	MOVQ(arg("dst"), dstRow)
-	MOVQ(arg("x"), xRow)
 	Label("row")
 	MOVQ(arg("tiles"), o)
 	MOVQ(o, tilesLeft)
 	MOVQ(dstRow, dst)
-	MOVQ(xRow, x)
+	MOVQ(arg("x"), x)
+	SUBQ(arg("from"), x)
+	ADDQ(at(line, 0), x)
+	MOVQ(arg("w"), w0)
+	ADDQ(at(line, 8), w0)
+	MOVQ(arg("off"), off)
+	ADDQ(at(line, 16), off)
+	MOVQ(at(line, 24), taps)
+	LEAQ(Mem{Base: off, Index: taps, Scale: 8}, off)
+	NEGQ(taps)
+	ADDQ(Imm(32), line)
 	Label("tile")
 	for _, a := range acc {
 		VXORPS(a, a, a)
@@ -124,14 +132,14 @@ func correlate(n int) {
 	DECQ(tilesLeft)
 	JNZ(LabelRef("tile"))
 	ADDQ(arg("dstRow"), dstRow)
-	ADDQ(arg("xRow"), xRow)
 	DECQ(rowsLeft)
 	JNZ(LabelRef("row"))
 	MOVQ(arg("plane"), o)
 	ADDQ(o, arg("x"))
 	ADDQ(Imm(32), arg("dst"))
 	ADDQ(Imm(64), last)
-	ADDQ(arg("weight"), w0)
+	MOVQ(arg("weight"), o)
+	ADDQ(o, arg("w"))
 	DECQ(arg("blocks"))
 	JNZ(LabelRef("block"))
 	VZEROUPPER()
