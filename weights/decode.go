@@ -75,52 +75,57 @@ func readFloat32(r io.ReaderAt, at int64, d DType, dst []float32) error {
 	case F32:
 		return readInto(r, at, dst)
 	case F64:
-		return pieces(r, at, dst, 8, func(dst []float32, b []byte) {
-			for i := range dst {
-				dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])))
+		return pieces(r, at, dst, func(dst []float32, src []float64) {
+			for i, v := range src {
+				dst[i] = float32(v)
 			}
 		})
 	case F16:
-		return pieces(r, at, dst, 2, func(dst []float32, b []byte) {
-			for i := range dst {
-				dst[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
+		return pieces(r, at, dst, func(dst []float32, src []uint16) {
+			for i, h := range src {
+				dst[i] = half(h)
 			}
 		})
 	case BF16:
-		return pieces(r, at, dst, 2, func(dst []float32, b []byte) {
-			for i := range dst {
-				dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		return pieces(r, at, dst, func(dst []float32, src []uint16) {
+			for i, h := range src {
+				dst[i] = math.Float32frombits(uint32(h) << 16)
 			}
 		})
 	}
 	return unsupported("reading %s as float32", d)
 }
 
-// pieces reads elements of width bytes through a small buffer.
-func pieces(r io.ReaderAt, at int64, dst []float32, width int, decode func([]float32, []byte)) error {
-	buf := make([]byte, min(1<<16, width*len(dst)))
+// pieces reads elements stored as T through a buffer that fits the nearest
+// cache.
+func pieces[T number](r io.ReaderAt, at int64, dst []float32, decode func([]float32, []T)) error {
+	var elem T
+	width := int(unsafe.Sizeof(elem))
+	buf := make([]T, min(1<<15/width, len(dst)))
 	for len(dst) > 0 {
-		n := min(len(dst), len(buf)/width)
-		b := buf[:n*width]
-		if err := readFull(r, b, at); err != nil {
+		n := min(len(dst), len(buf))
+		if err := readInto(r, at, buf[:n]); err != nil {
 			return err
 		}
-		decode(dst[:n], b)
-		dst, at = dst[n:], at+int64(len(b))
+		decode(dst[:n], buf[:n])
+		dst, at = dst[n:], at+int64(n*width)
 	}
 	return nil
 }
 
 // half widens an IEEE 754 binary16, exactly. NaN keeps its sign and payload.
 func half(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10)&31, uint32(h)&1023
-	switch exp {
-	case 0: // zero and denormals: frac 2⁻²⁴
-		v := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
+	if h&0x7c00-0x0400 < 0x7800 { // neither the smallest exponent nor the largest
+		return math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + 112<<23)
+	}
+	return edge(h)
+}
+
+// edge is half for zero and denormals, frac 2⁻²⁴, and for infinities and NaN.
+func edge(h uint16) float32 {
+	sign, frac := uint32(h&0x8000)<<16, uint32(h&0x03ff)
+	if h&0x7c00 != 0 {
 		return math.Float32frombits(sign | 255<<23 | frac<<13)
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	return math.Float32frombits(sign | math.Float32bits(float32(int32(frac))*(1.0/(1<<24))))
 }

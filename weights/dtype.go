@@ -39,30 +39,30 @@ const noDType DType = ""
 // reference's writer ranks them: alignment never decreases, and files are
 // written from the last to the first.
 var dtypes = []struct {
-	name DType
-	bits int64
-	as   tensor.Dtype // what it is read as; zero if it cannot be read
+	name  DType
+	bits  int
+	reads bool // this package reads it
 }{
-	{Bool, 8, tensor.Bool},
-	{F4, 4, tensor.Dtype{}},
-	{F6E2M3, 6, tensor.Dtype{}},
-	{F6E3M2, 6, tensor.Dtype{}},
-	{U8, 8, tensor.Uint8},
-	{I8, 8, tensor.Int8},
-	{F8E5M2, 8, tensor.Dtype{}},
-	{F8E4M3, 8, tensor.Dtype{}},
-	{F8E8M0, 8, tensor.Dtype{}},
-	{I16, 16, tensor.Int16},
-	{U16, 16, tensor.Uint16},
-	{F16, 16, tensor.Float32},
-	{BF16, 16, tensor.Float32},
-	{I32, 32, tensor.Int32},
-	{U32, 32, tensor.Uint32},
-	{F32, 32, tensor.Float32},
-	{C64, 64, tensor.Dtype{}},
-	{F64, 64, tensor.Float64},
-	{I64, 64, tensor.Int64},
-	{U64, 64, tensor.Uint64},
+	{Bool, 8, true},
+	{F4, 4, false},
+	{F6E2M3, 6, false},
+	{F6E3M2, 6, false},
+	{U8, 8, true},
+	{I8, 8, true},
+	{F8E5M2, 8, false},
+	{F8E4M3, 8, false},
+	{F8E8M0, 8, false},
+	{I16, 16, true},
+	{U16, 16, true},
+	{F16, 16, true},
+	{BF16, 16, true},
+	{I32, 32, true},
+	{U32, 32, true},
+	{F32, 32, true},
+	{C64, 64, false},
+	{F64, 64, true},
+	{I64, 64, true},
+	{U64, 64, true},
 }
 
 // rank is the position in dtypes, -1 for what the format does not have.
@@ -78,9 +78,15 @@ func (d DType) rank() int {
 // Bits is the size of one element; 0 for a type that the format does not have.
 func (d DType) Bits() int {
 	if i := d.rank(); i >= 0 {
-		return int(dtypes[i].bits)
+		return dtypes[i].bits
 	}
 	return 0
+}
+
+// readable reports whether Tensor returns elements of this type.
+func (d DType) readable() bool {
+	i := d.rank()
+	return i >= 0 && dtypes[i].reads
 }
 
 // Float reports whether elements are floating-point numbers that this package

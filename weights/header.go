@@ -1,7 +1,7 @@
 package weights
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -79,8 +78,9 @@ func readFull(r io.ReaderAt, p []byte, off int64) error {
 	return nil
 }
 
-// parse reads the JSON. It uses tokens rather than a map because a name that
-// occurs twice has to be seen.
+// parse reads the JSON, by a scanner of our own: decoding into a map does not
+// show a name that occurs twice, and decoding by tokens takes ten times as long,
+// which for a network of many small tensors is as long as reading them.
 func (h *header) parse(text []byte) error {
 	switch {
 	case len(text) == 0 || text[0] != '{':
@@ -90,21 +90,20 @@ func (h *header) parse(text []byte) error {
 	case !json.Valid(text):
 		return malformed("the header is not valid JSON: %v", syntax(text))
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
+	s := &scanner{text: text}
 	seenMeta := false
-	return object(d, func(name string) error {
+	return s.object(func(name string) error {
 		if name == metadata {
 			if seenMeta {
 				return malformed("%s occurs twice", metadata)
 			}
 			seenMeta = true
-			return h.parseMeta(d)
+			return h.parseMeta(s)
 		}
 		if _, twice := h.byName[name]; twice {
 			return &Error{Tensor: name, Err: malformed("the name occurs twice")}
 		}
-		e, err := parseEntry(d)
+		e, err := parseEntry(s)
 		if err != nil {
 			return &Error{Tensor: name, Err: err}
 		}
@@ -119,17 +118,13 @@ func syntax(text []byte) error {
 	return json.Unmarshal(text, &raw)
 }
 
-func (h *header) parseMeta(d *json.Decoder) error {
+func (h *header) parseMeta(s *scanner) error {
 	h.meta = map[string]string{}
-	return object(d, func(key string) error {
+	return s.object(func(key string) error {
 		if _, twice := h.meta[key]; twice {
 			return malformed("%s: the key %s occurs twice", metadata, quote(key))
 		}
-		t, err := d.Token()
-		if err != nil {
-			return malformed("%v", err)
-		}
-		value, ok := t.(string)
+		value, ok := s.str()
 		if !ok {
 			return malformed("%s: the value of %s is not a string", metadata, quote(key))
 		}
@@ -140,45 +135,51 @@ func (h *header) parseMeta(d *json.Decoder) error {
 
 // parseEntry reads {"dtype":..., "shape":..., "data_offsets":...} and checks
 // that they agree.
-func parseEntry(d *json.Decoder) (entry, error) {
+func parseEntry(s *scanner) (entry, error) {
 	var e entry
-	var offsets []int64
-	var dims []int64
-	seen := map[string]bool{}
-	err := object(d, func(key string) (err error) {
-		if seen[key] {
-			return malformed("the key %s occurs twice", quote(key))
-		}
-		seen[key] = true
+	var space [4]int64
+	var offsets, dims []int64
+	var dtype, shape, place bool // seen
+	err := s.object(func(key string) (err error) {
+		var seen *bool
 		switch key {
 		case "dtype":
-			t, err := d.Token()
-			if err != nil {
-				return malformed("%v", err)
-			}
-			s, ok := t.(string)
-			if !ok {
-				return malformed("dtype is not a string")
-			}
-			e.DType = DType(s)
+			seen = &dtype
 		case "shape":
-			dims, err = numbers(d, "shape", maxDims)
+			seen = &shape
 		case "data_offsets":
-			offsets, err = numbers(d, "data_offsets", 2)
+			seen = &place
 		default:
 			return malformed("unknown key %s", quote(key))
 		}
+		if *seen {
+			return malformed("the key %s occurs twice", quote(key))
+		}
+		*seen = true
+		switch seen {
+		case &dtype:
+			d, ok := s.str()
+			if !ok {
+				return malformed("dtype is not a string")
+			}
+			e.DType = DType(d)
+		case &shape:
+			dims, err = s.numbers("shape", space[:0], maxDims)
+		case &place:
+			offsets, err = s.numbers("data_offsets", nil, 2)
+		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return e, err
-	}
-	for _, key := range []string{"dtype", "shape", "data_offsets"} {
-		if !seen[key] {
-			return e, malformed("%s is missing", key)
-		}
-	}
-	if len(offsets) != 2 || offsets[0] > offsets[1] {
+	case !dtype:
+		return e, malformed("dtype is missing")
+	case !shape:
+		return e, malformed("shape is missing")
+	case !place:
+		return e, malformed("data_offsets is missing")
+	case len(offsets) != 2 || offsets[0] > offsets[1]:
 		return e, malformed("data_offsets %v are no range", offsets)
 	}
 	width := int64(e.DType.Bits())
@@ -235,10 +236,7 @@ func (h *header) layout(size int64) error {
 	order := slices.Clone(h.names)
 	slices.SortStableFunc(order, func(a, b string) int {
 		x, y := h.byName[a], h.byName[b]
-		if x.begin != y.begin {
-			return cmpInt(x.begin, y.begin)
-		}
-		return cmpInt(x.end, y.end)
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.end, y.end))
 	})
 	at, last := int64(0), ""
 	for _, name := range order {
@@ -261,74 +259,4 @@ func (h *header) layout(size int64) error {
 		return malformed("%d bytes after the last tensor", size-at)
 	}
 	return nil
-}
-
-func cmpInt(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
-}
-
-// object calls each for every key of the object that comes next; each reads the
-// value.
-func object(d *json.Decoder, each func(key string) error) error {
-	if err := delim(d, '{'); err != nil {
-		return err
-	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return malformed("%v", err)
-		}
-		key, ok := t.(string)
-		if !ok {
-			return malformed("a key is not a string")
-		}
-		if err := each(key); err != nil {
-			return err
-		}
-	}
-	return delim(d, '}')
-}
-
-func delim(d *json.Decoder, want json.Delim) error {
-	t, err := d.Token()
-	if err != nil {
-		return malformed("%v", err)
-	}
-	if t != want {
-		return malformed("%q where %q should be", fmt.Sprint(t), want.String())
-	}
-	return nil
-}
-
-// numbers reads an array of at most most whole numbers from 0.
-func numbers(d *json.Decoder, what string, most int) ([]int64, error) {
-	if err := delim(d, '['); err != nil {
-		return nil, fmt.Errorf("%w (%s is not an array)", err, what)
-	}
-	all := []int64{}
-	for d.More() {
-		if len(all) == most {
-			return nil, unsupported("%s has more than %d numbers", what, most)
-		}
-		t, err := d.Token()
-		if err != nil {
-			return nil, malformed("%v", err)
-		}
-		n, ok := t.(json.Number)
-		if !ok {
-			return nil, malformed("%s holds something that is not a number", what)
-		}
-		v, err := strconv.ParseUint(n.String(), 10, 63)
-		if err != nil {
-			return nil, malformed("%s holds %s, not a whole number from 0 to 2⁶³-1", what, quote(n.String()))
-		}
-		all = append(all, int64(v))
-	}
-	return all, delim(d, ']')
 }

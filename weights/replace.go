@@ -34,12 +34,12 @@ func Write(path string, src Source, meta map[string]string) error {
 
 // replace gives path the contents that write produces, or leaves it alone.
 func replace(path string, write func(io.Writer) error) (err error) {
-	perm := fs.FileMode(0)
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return fmt.Errorf("following the link: %w", err)
 		}
 	}
+	perm := fs.FileMode(0) // of the file that is replaced; 0 if there is none
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		return unsupported("replacing what is not a regular file")
@@ -48,7 +48,12 @@ func replace(path string, write func(io.Writer) error) (err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return cause(err)
 	}
-	f, err := temporary(path)
+	// Nobody may read more of the new file than of the old, at any time.
+	first := fs.FileMode(0o666)
+	if perm != 0 {
+		first = 0o600
+	}
+	f, err := temporary(path, first)
 	if err != nil {
 		return fmt.Errorf("making a temporary file beside it: %w", cause(err))
 	}
@@ -77,11 +82,11 @@ func replace(path string, write func(io.Writer) error) (err error) {
 }
 
 // temporary makes a new file beside path, with the permissions that the umask
-// leaves of 0666.
-func temporary(path string) (*os.File, error) {
+// leaves of perm.
+func temporary(path string, perm fs.FileMode) (*os.File, error) {
 	for range 100 {
 		name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:10]+".tmp")
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}

@@ -73,6 +73,9 @@ func arrange(src Source) (plan, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !info.DType.readable() {
+			return nil, &Error{Tensor: name, Err: unsupported("writing dtype %s", info.DType)}
+		}
 		info.DType = info.DType.written()
 		info.Size = int64(info.Elems()) * int64(info.DType.Bits()/8)
 		all = append(all, planned{name, info})

@@ -153,6 +153,19 @@ func TestViewsAreWrittenInTheOrderOfTheirShape(t *testing.T) {
 	}
 }
 
+func TestCopyKeepsEmptyTensorsAndRefusesWhatCannotBeRead(t *testing.T) {
+	f := mustOpen(t, raw(`{"a":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, []byte{7}))
+	info, err := mustOpen(t, toBytes(t, f, nil)).Info("a")
+	if err != nil || info.DType != weights.F32 || !slices.Equal(info.Shape, []int{0, 3}) {
+		t.Errorf("%+v (%v)", info, err)
+	}
+	f = mustOpen(t, raw(`{"a":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]}}`, []byte{7}))
+	var b bytes.Buffer
+	if err := weights.WriteTo(&b, f, nil); !errors.Is(err, weights.ErrUnsupported) || !strings.Contains(err.Error(), "F8_E5M2") || b.Len() != 0 {
+		t.Errorf("%v, %d bytes written", err, b.Len())
+	}
+}
+
 // source is a Source of the interface's two methods only.
 type source struct {
 	names []string
