@@ -83,7 +83,11 @@ func readFloat32(r io.ReaderAt, at int64, d DType, dst []float32) error {
 	case F16:
 		return pieces(r, at, dst, func(dst []float32, src []uint16) {
 			for i, h := range src {
-				dst[i] = half(h)
+				if h&0x7c00-0x0400 < 0x7800 { // neither the smallest exponent nor the largest
+					dst[i] = math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + 112<<23)
+				} else {
+					dst[i] = edge(h)
+				}
 			}
 		})
 	case BF16:
@@ -113,15 +117,8 @@ func pieces[T number](r io.ReaderAt, at int64, dst []float32, decode func([]floa
 	return nil
 }
 
-// half widens an IEEE 754 binary16, exactly. NaN keeps its sign and payload.
-func half(h uint16) float32 {
-	if h&0x7c00-0x0400 < 0x7800 { // neither the smallest exponent nor the largest
-		return math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + 112<<23)
-	}
-	return edge(h)
-}
-
-// edge is half for zero and denormals, frac 2⁻²⁴, and for infinities and NaN.
+// edge widens an IEEE 754 binary16 that is zero or denormal, frac 2⁻²⁴, or
+// infinite or NaN, which keeps its sign and payload.
 func edge(h uint16) float32 {
 	sign, frac := uint32(h&0x8000)<<16, uint32(h&0x03ff)
 	if h&0x7c00 != 0 {
