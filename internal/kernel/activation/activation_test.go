@@ -146,7 +146,7 @@ func each(f functions, call func(name string, run func(dst, dy, x []float32))) {
 		call("backward/"+act.String(), func(dst, dy, x []float32) { f.gradient(dst, dy, x, act) })
 	}
 	call("backward/relu from output", f.reluFromOutput)
-	call("exp", func(dst, _, x []float32) { f.exp(dst, x) })
+	call("exponential/exp", func(dst, _, x []float32) { f.exp(dst, x) })
 }
 
 // TestAnElementDoesNotDependOnItsPlace also covers all lengths, guard pages

@@ -2,6 +2,7 @@ package activation
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/winnow-go/winnow/internal/cpu"
@@ -15,10 +16,11 @@ func benchmark(b *testing.B, prefix string) {
 	kerneltest.Normal(dy, 2, 0, 1)
 	for _, v := range cpu.Variants() {
 		each(choose(v), func(name string, run func(dst, dy, x []float32)) {
-			if len(name) < len(prefix) || name[:len(prefix)] != prefix {
+			act, ok := strings.CutPrefix(name, prefix)
+			if !ok {
 				return
 			}
-			b.Run(fmt.Sprintf("act=%s/n=%d/impl=%s", name[min(len(prefix), len(name)-1):], n, v), func(b *testing.B) {
+			b.Run(fmt.Sprintf("act=%s/n=%d/impl=%s", strings.ReplaceAll(act, " ", "_"), n, v), func(b *testing.B) {
 				b.SetBytes(4 * n)
 				for b.Loop() {
 					run(dst, dy, x)
@@ -31,4 +33,4 @@ func benchmark(b *testing.B, prefix string) {
 
 func BenchmarkForward(b *testing.B)  { benchmark(b, "forward/") }
 func BenchmarkBackward(b *testing.B) { benchmark(b, "backward/") }
-func BenchmarkExp(b *testing.B)      { benchmark(b, "exp") }
+func BenchmarkExp(b *testing.B)      { benchmark(b, "exponential/") }

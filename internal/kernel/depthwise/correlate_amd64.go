@@ -35,7 +35,13 @@ func (c *correlation) run(lo, hi int) {
 
 	// A call of the assembly cannot be preempted and should take no more
 	// than about 50 µs.
-	maxLines := max(1, 1<<18/(c.col.out*c.row.k*c.col.k))
+	maxLines := 1 << 18 / (c.col.out * c.row.k * c.col.k)
+	if len(s.columns) > 1 {
+		// Several calls write to the same cache lines, which should
+		// not get far in the meantime.
+		maxLines = min(maxLines, 64/c.col.out)
+	}
+	maxLines = max(maxLines, 1)
 
 	eachGroup(c.c, func(g group) {
 		c.packWeights(s, g, weights, weight)

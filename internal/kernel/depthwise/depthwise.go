@@ -14,8 +14,9 @@ var fast = func() cpu.Variant {
 }()
 
 // Forward computes the output lines [lo,hi) of N*OutH into dst [N,OutH,OutW,C]
-// from x [N,H,W,C] and w [KH,KW,C], and applies the epilogue, nil for none. dst
-// may not overlap x or w. An element does not depend on lo and hi.
+// from x [N,H,W,C] and w [KH,KW,C], and applies the epilogue, nil for none, with
+// rows numbered over all pixels. dst may be the epilogue's residual but may not
+// overlap x or w. An element does not depend on lo and hi.
 func Forward(dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], lo, hi int) {
 	check(s, len(x), len(dst), len(w))
 	checkLines("Forward", s.N*s.OutH(), lo, hi)

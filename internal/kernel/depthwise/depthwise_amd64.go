@@ -30,11 +30,30 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 			c.low, rest.Act = 0, kernel.Identity
 		}
 	}
-	c.run(lo, hi)
-	if !rest.Empty() {
-		finish(&rest, dst, c.col.out, c.c, lo, hi)
+	if rest.Residual == nil {
+		c.run(lo, hi)
+		if !rest.Empty() {
+			finish(&rest, dst[lo*c.col.out*c.c:hi*c.col.out*c.c], c.col.out, c.c, lo)
+		}
+		return
+	}
+	// dst may be the residual, which has to be read first.
+	line := c.col.out * c.c
+	step := max(1, min(hi-lo, aside/line))
+	c.dst = make([]float32, step*line)
+	for ; lo < hi; lo += step {
+		end := min(lo+step, hi)
+		c.base = lo
+		c.run(lo, end)
+		y := c.dst[:(end-lo)*line]
+		finish(&rest, y, c.col.out, c.c, lo)
+		copy(dst[lo*line:], y)
 	}
 }
+
+// aside is about the number of elements that are kept aside until the residual
+// has been read.
+const aside = 1 << 16
 
 func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, lo, hi int) {
 	if v == cpu.Generic {

@@ -160,3 +160,284 @@ func TestBackwardWeightMatchesDefinition(t *testing.T) {
 		t.Logf("largest error %.2f of the bound", worst)
 	})
 }
+
+// TestRandomGeometries runs what no one thought of: all three kernels against
+// the definition on small shapes with unequal parameters in both directions.
+func TestRandomGeometries(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		r := kerneltest.Rand(1)
+		for tried := 0; tried < 400; {
+			s := kernel.Conv{Window: kernel.Window{
+				N: 1 + r.IntN(2), H: 1 + r.IntN(14), W: 1 + r.IntN(33), C: 1 + r.IntN(27),
+				KH: 1 + r.IntN(5), KW: 1 + r.IntN(13), StrideH: 1 + r.IntN(4), StrideW: 1 + r.IntN(4),
+				PadH: r.IntN(6), PadW: r.IntN(9), DilH: 1 + r.IntN(3), DilW: 1 + r.IntN(3),
+			}}
+			s.K, s.Groups = s.C, s.C
+			if s.Check() != nil {
+				continue
+			}
+			tried++
+			nx, ny, nw := sizes(s)
+			x, dy, w := make([]float32, nx), make([]float32, ny), make([]float32, nw)
+			kerneltest.Normal(x, uint64(tried), 0, 1)
+			kerneltest.Normal(dy, uint64(tried)+1, 0, 1)
+			kerneltest.Normal(w, uint64(tried)+2, 0, 1)
+			y, dx, dw := make([]float32, ny), make([]float32, nx), make([]float32, nw)
+			yWant, dxWant, dwWant := make([]float32, ny), make([]float32, nx), make([]float32, nw)
+			lo := r.IntN(s.N * s.OutH())
+			hi := lo + r.IntN(s.N*s.OutH()-lo+1)
+			forward(v, y, x, w, s, nil, lo, hi)
+			ForwardGeneric(yWant, x, w, s, nil, lo, hi)
+			backwardWeight(v, dw, dy, x, s, lo, hi)
+			BackwardWeightGeneric(dwWant, dy, x, s, lo, hi)
+			lo = r.IntN(s.N * s.H)
+			hi = lo + r.IntN(s.N*s.H-lo+1)
+			backwardInput(v, dx, dy, w, s, lo, hi)
+			BackwardInputGeneric(dxWant, dy, w, s, lo, hi)
+			for name, pair := range map[string][2][]float32{"y": {y, yWant}, "dx": {dx, dxWant}, "dw": {dw, dwWant}} {
+				for i, got := range pair[0] {
+					if math.Abs(float64(got-pair[1][i])) > 1e-4 {
+						t.Fatalf("%s of %s: element %d: got %v, want %v", name, shapeName(s), i, got, pair[1][i])
+					}
+				}
+			}
+		}
+	})
+}
+
+// lineSplits are ways to cut n lines.
+func lineSplits(n int) [][]int {
+	one := []int{}
+	for i := range n + 1 {
+		one = append(one, i)
+	}
+	return [][]int{one, {0, n / 3, n / 3, n/2 + 1, n}, {0, n - 1, n}}
+}
+
+func TestLinesMayBeSplitAnywhere(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		shapes := []kernel.Conv{
+			conv(3, 7, 7, 24, 7, 1, 3, 1),
+			conv(2, 11, 9, 11, 3, 2, 1, 1),
+			conv(2, 12, 13, 17, 3, 3, 2, 2),
+			conv(1, 300, 40, 8, 7, 1, 3, 1), // more than one chunk
+			conv(1, 70, 100, 16, 3, 2, 1, 1),
+		}
+		for i, s := range shapes {
+			nx, ny, nw := sizes(s)
+			x, y, w := fill(t, nx, uint64(i)), fill(t, ny, uint64(i)+100), fill(t, nw, uint64(i)+200)
+			for _, k := range []struct {
+				name  string
+				lines int
+				size  int
+				run   func(dst []float32, lo, hi int)
+			}{
+				{"forward", s.N * s.OutH(), ny, func(dst []float32, lo, hi int) { forward(v, dst, x, w, s, nil, lo, hi) }},
+				{"backward input", s.N * s.H, nx, func(dst []float32, lo, hi int) { backwardInput(v, dst, y, w, s, lo, hi) }},
+				{"backward weight", s.N * s.OutH(), nw, func(dst []float32, lo, hi int) { backwardWeight(v, dst, y, x, s, lo, hi) }},
+			} {
+				want := make([]float32, k.size)
+				k.run(want, 0, k.lines)
+				for _, cuts := range lineSplits(k.lines) {
+					got := make([]float32, k.size)
+					for j := range cuts[1:] {
+						k.run(got, cuts[j], cuts[j+1])
+					}
+					kerneltest.Equal(t, fmt.Sprintf("%s %s in %d parts", k.name, shapeName(s), len(cuts)-1), got, want)
+				}
+			}
+		}
+	})
+}
+
+// The parts of dst that a call was not asked for stay as they were.
+func TestOtherLinesStayUntouched(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		s := conv(3, 6, 5, 9, 3, 1, 1, 1)
+		nx, ny, nw := sizes(s)
+		x, w, y := fill(t, nx, 1), fill(t, nw, 2), make([]float32, ny)
+		for i := range y {
+			y[i] = -77
+		}
+		forward(v, y, x, w, s, nil, 7, 11)
+		line := s.OutW() * s.C
+		for i, got := range y {
+			if inside := i >= 7*line && i < 11*line; !inside && got != -77 {
+				t.Fatalf("element %d of line %d was written", i, i/line)
+			}
+		}
+	})
+}
+
+func TestEpilogueMatchesItsDefinition(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		for _, s := range []kernel.Conv{conv(2, 6, 7, 21, 3, 1, 1, 1), conv(1, 9, 9, 16, 3, 2, 1, 1)} {
+			nx, ny, nw := sizes(s)
+			lines, stride := s.N*s.OutH(), s.C+3
+			x, w := fill(t, nx, 1), fill(t, nw, 2)
+			bias, scale, residual := fill(t, s.C, 3), fill(t, s.C, 4), fill(t, lines*s.OutW()*stride, 5)
+			plain := make([]float32, ny)
+			forward(v, plain, x, w, s, nil, 0, lines)
+			for i := range 64 {
+				e := kernel.Epilogue[float32]{ActLast: i&1 != 0, Act: []kernel.Activation{kernel.Identity, kernel.ReLU, kernel.GELU, kernel.SiLU}[i>>1&3]}
+				if i&8 != 0 {
+					e.Bias = bias
+				}
+				if i&16 != 0 {
+					e.Scale = scale
+				}
+				if i&32 != 0 {
+					e.Residual, e.ResidualStride = residual, stride
+				}
+				what := fmt.Sprintf("%s, bias %v, scale %v, residual %v, %v, last %v", shapeName(s), e.Bias != nil, e.Scale != nil, e.Residual != nil, e.Act, e.ActLast)
+				got, want := kerneltest.Guarded(t, ny), append([]float32(nil), plain...)
+				forward(v, got, x, w, s, &e, 0, lines)
+				for r := range lines * s.OutW() {
+					e.Row(want[r*s.C:][:s.C], r, 0, s.C)
+				}
+				for j, g := range got {
+					// The activation's bound, through a scale of at most 4,
+					// and the rounding of the others.
+					if math.Abs(float64(g-want[j])) > 16*0x1p-24*max(1, math.Abs(float64(plain[j]))) {
+						t.Fatalf("%s: element %d: got %v, want %v", what, j, g, want[j])
+					}
+				}
+				if e.Residual != nil { // dst is the residual
+					e.ResidualStride = 0
+					same := append([]float32(nil), residual[:ny]...)
+					e.Residual = append([]float32(nil), same...)
+					forward(v, got, x, w, s, &e, 0, lines)
+					e.Residual = same
+					forward(v, same, x, w, s, &e, 0, lines)
+					kerneltest.Equal(t, what+", into the residual", same, got)
+				}
+			}
+		}
+	})
+}
+
+func TestLargeResidualIsReadInParts(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		s := conv(1, 90, 60, 16, 3, 1, 1, 1)
+		nx, ny, nw := sizes(s)
+		x, w, y, plain := fill(t, nx, 1), fill(t, nw, 2), fill(t, ny, 3), make([]float32, ny)
+		want := append([]float32(nil), y...)
+		forward(v, plain, x, w, s, nil, 0, s.H)
+		for i, p := range plain {
+			want[i] += p
+		}
+		forward(v, y, x, w, s, &kernel.Epilogue[float32]{Residual: y}, 0, s.H)
+		kerneltest.Equal(t, "sum", y, want)
+	})
+}
+
+// With finite weights every variant turns the same elements into NaN and the
+// same into infinities.
+func TestSpecialValuesSpreadAlike(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		nan, inf := float32(math.NaN()), float32(math.Inf(1))
+		for i, s := range []kernel.Conv{conv(1, 9, 10, 11, 3, 1, 1, 1), conv(1, 9, 8, 16, 3, 2, 1, 1), conv(2, 7, 7, 8, 7, 1, 3, 1)} {
+			nx, ny, nw := sizes(s)
+			x, dy, w := fill(t, nx, uint64(i)), fill(t, ny, uint64(i)+10), fill(t, nw, uint64(i)+20)
+			x[nx/3], x[nx/2], x[2*nx/3] = nan, inf, -inf
+			dy[ny/3], dy[ny/2], dy[2*ny/3] = nan, inf, -inf
+			x[5], x[6] = math.SmallestNonzeroFloat32, -0x1p-130
+			y, yWant := make([]float32, ny), make([]float32, ny)
+			forward(v, y, x, w, s, nil, 0, s.N*s.OutH())
+			ForwardGeneric(yWant, x, w, s, nil, 0, s.N*s.OutH())
+			dx, dxWant := make([]float32, nx), make([]float32, nx)
+			backwardInput(v, dx, dy, w, s, 0, s.N*s.H)
+			BackwardInputGeneric(dxWant, dy, w, s, 0, s.N*s.H)
+			for name, pair := range map[string][2][]float32{"forward": {y, yWant}, "backward input": {dx, dxWant}} {
+				for j, got := range pair[0] {
+					want := pair[1][j]
+					special := got != got || math.IsInf(float64(got), 0) || want != want || math.IsInf(float64(want), 0)
+					if special && kerneltest.Distance(got, want) != 0 {
+						t.Errorf("%s %s: element %d: got %v, want %v", name, shapeName(s), j, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestDenormalsAreKept(t *testing.T) {
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		s := conv(1, 3, 3, 9, 1, 1, 0, 1)
+		x, w, y := make([]float32, 81), make([]float32, 9), make([]float32, 81)
+		for i := range x {
+			x[i] = math.SmallestNonzeroFloat32
+		}
+		for i := range w {
+			w[i] = 3
+		}
+		forward(v, y, x, w, s, nil, 0, 3)
+		for i, got := range y {
+			if got != 3*math.SmallestNonzeroFloat32 {
+				t.Fatalf("element %d: got %v", i, got)
+			}
+		}
+	})
+}
+
+func TestGradientsMatchCentralDifferences(t *testing.T) {
+	odd := conv(1, 5, 7, 2, 3, 1, 1, 1)
+	odd.StrideH, odd.DilW, odd.PadW = 2, 2, 2
+	for _, s := range []kernel.Conv{conv(1, 5, 4, 3, 3, 1, 1, 1), conv(2, 4, 5, 2, 3, 2, 1, 1), odd} {
+		nx, ny, nw := sizes(s)
+		x, w, y := make([]float64, nx), make([]float64, nw), make([]float64, ny)
+		kerneltest.Normal(x, 1, 0, 1)
+		kerneltest.Normal(w, 2, 0, 1)
+		dy, loss := kerneltest.Weighted(ny, 3)
+		lines := s.N * s.OutH()
+		f := func() float64 {
+			ForwardGeneric(y, x, w, s, nil, 0, lines)
+			return loss(y)
+		}
+		dx, dw := make([]float64, nx), make([]float64, nw)
+		BackwardInputGeneric(dx, dy, w, s, 0, s.N*s.H)
+		BackwardWeightGeneric(dw, dy, x, s, 0, lines)
+		kerneltest.Gradient(t, func([]float64) float64 { return f() }, x, dx)
+		kerneltest.Gradient(t, func([]float64) float64 { return f() }, w, dw)
+	}
+}
+
+func TestWrongArgumentsPanic(t *testing.T) {
+	s := conv(1, 4, 4, 8, 3, 1, 1, 1)
+	x, w := make([]float32, 128), make([]float32, 72)
+	grouped := s
+	grouped.Groups = 2
+	for name, f := range map[string]func(){
+		"input":        func() { Forward(x, x[1:], w, s, nil, 0, 4) },
+		"output":       func() { Forward(x[1:], x, w, s, nil, 0, 4) },
+		"weight":       func() { BackwardInput(x, x, w[1:], s, 0, 4) },
+		"lines":        func() { Forward(make([]float32, 128), x, w, s, nil, 0, 5) },
+		"order":        func() { BackwardWeight(w, x, x, s, 3, 2) },
+		"not by depth": func() { Forward(make([]float32, 128), x, w, grouped, nil, 0, 4) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("wrong %s: accepted", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestCallsHardlyAllocate(t *testing.T) {
+	s := conv(2, 14, 14, 32, 7, 1, 3, 1)
+	nx, ny, nw := sizes(s)
+	x, y, w := make([]float32, nx), make([]float32, ny), make([]float32, nw)
+	for name, f := range map[string]func(){
+		"Forward":        func() { Forward(y, x, w, s, nil, 0, s.N*s.OutH()) },
+		"BackwardInput":  func() { BackwardInput(x, y, w, s, 0, s.N*s.H) },
+		"BackwardWeight": func() { BackwardWeight(w, y, x, s, 0, s.N*s.OutH()) },
+	} {
+		// A collection, or the race detector, may empty the pool of scratch.
+		if n := testing.AllocsPerRun(20, f); n > 12 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}

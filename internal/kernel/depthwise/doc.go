@@ -9,5 +9,21 @@
 //
 // A line is one row of pixels of one image: N*OutH lines of output, N*H of
 // input. Callers split the lines among workers; slices always are the whole
-// tensors.
+// tensors. Terms are added in the order of the taps, rows first, or in the
+// order of the pixels for the gradient with respect to the weights, whatever
+// the split. A result that adds up n products t differs from the exact one by
+// at most
+//
+//	3·√n·2⁻²⁴·√(Σ t²)
+//
+// before the epilogue; the bias is one more term.
+//
+// The AVX2 variant copies 8 or 16 channels of some lines at a time into planes
+// where a pixel is one vector, with columns of zeros for the padding. That
+// makes the inner loop the same for every stride, dilation, border and number
+// of channels, and keeps images whose pixels are a power of two apart from
+// competing for cache sets. Because the zeros take part, an infinite or NaN
+// weight, or gradient of an output in [BackwardWeight], makes NaN where the
+// padding of a row's ends meets it; the generic variant leaves those products
+// out. With finite weights infinities and NaN spread alike.
 package depthwise

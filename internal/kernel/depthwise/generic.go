@@ -5,10 +5,10 @@ import "github.com/winnow-go/winnow/internal/kernel"
 // ForwardGeneric is the definition of Forward.
 func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Epilogue[T], lo, hi int) {
 	oh, ow, c := s.OutH(), s.OutW(), s.C
+	y := make([]T, c) // dst may be the epilogue's residual
 	for line := lo; line < hi; line++ {
 		n, i := line/oh, line%oh
 		for j := range ow {
-			y := dst[(line*ow+j)*c:][:c]
 			clear(y)
 			for kh := range s.KH {
 				ih := i*s.StrideH - s.PadH + kh*s.DilH
@@ -24,6 +24,7 @@ func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Ep
 				}
 			}
 			epi.Row(y, line*ow+j, 0, c)
+			copy(dst[(line*ow+j)*c:][:c], y)
 		}
 	}
 }
