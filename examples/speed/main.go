@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -41,6 +42,7 @@ type options struct {
 	batch, size   int
 	threads, runs int
 	weights, save string
+	profile       string
 	classes       int
 }
 
@@ -68,6 +70,7 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 10, "timed runs")
 	flag.StringVar(&o.weights, "weights", "", "safetensors file to load (timm's, torchvision's or akamaster's names)")
 	flag.StringVar(&o.save, "save", "", "write the weights to a safetensors file before measuring")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of the timed runs for go tool pprof")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "speed:", err)
@@ -112,6 +115,17 @@ func run(o options) error {
 	}
 	var times []float64
 	for i := range o.runs + 2 {
+		if i == 2 && o.profile != "" {
+			f, err := os.Create(o.profile)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := pprof.StartCPUProfile(f); err != nil {
+				return err
+			}
+			defer pprof.StopCPUProfile()
+		}
 		began := time.Now()
 		if err := step(); err != nil {
 			return err
