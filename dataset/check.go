@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -71,10 +70,10 @@ func (f *Folder) checkFile(name string, full bool) error {
 		}
 		return errNoPicture // a link to a folder, a pipe
 	}
-	return checkPicture(r, name, f.limits, full)
+	return checkPicture(r, info.Size(), name, f.limits, full)
 }
 
-func checkPicture(r fs.File, name string, limits transform.Limits, full bool) error {
+func checkPicture(r io.Reader, size int64, name string, limits transform.Limits, full bool) error {
 	const header = 1 << 16
 	head, err := io.ReadAll(io.LimitReader(r, header))
 	if err != nil {
@@ -89,6 +88,10 @@ func checkPicture(r fs.File, name string, limits transform.Limits, full bool) er
 		}
 		return transform.ErrFormat
 	}
+	most := limits.WithDefaults().MaxBytes
+	if size > most {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", transform.ErrTooLarge, size, most)
+	}
 	rest := io.MultiReader(bytes.NewReader(head), r)
 	if full {
 		_, err := transform.Decode(rest, limits)
@@ -98,16 +101,9 @@ func checkPicture(r fs.File, name string, limits transform.Limits, full bool) er
 	if errors.Is(err, transform.ErrCorrupt) && len(head) == header {
 		// The size may stand further in: behind a large profile, or at the
 		// end of a TIFF.
-		most := limits.MaxBytes
-		if most <= 0 {
-			most = 128 << 20
-		}
-		all, err := io.ReadAll(io.LimitReader(rest, most+1))
+		all, err := io.ReadAll(io.LimitReader(rest, most))
 		if err != nil {
 			return err
-		}
-		if int64(len(all)) > most {
-			return fmt.Errorf("%w: more than %d bytes", transform.ErrTooLarge, most)
 		}
 		_, _, err = transform.DecodeConfig(all, limits)
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"image/jpeg"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"golang.org/x/image/tiff"
 
 	"github.com/winnow-go/winnow/transform"
 )
@@ -87,6 +90,44 @@ func TestBadFilesAreNamedOrLeftOut(t *testing.T) {
 			}
 			checkSet(t, f)
 		})
+	}
+}
+
+// The size of a picture may stand behind more than the first 64 kB.
+func TestHeadersFarInsideAreFound(t *testing.T) {
+	var small, far bytes.Buffer
+	if err := jpeg.Encode(&small, picture(1, 40, 30), nil); err != nil {
+		t.Fatal(err)
+	}
+	far.Write(small.Bytes()[:2])
+	for range 3 { // as a colour profile would
+		far.Write([]byte{0xff, 0xe2, 0xff, 0xff})
+		far.Write(make([]byte, 0xffff-2))
+	}
+	far.Write(small.Bytes()[2:])
+	var tif bytes.Buffer // its directory is at the end
+	if err := tiff.Encode(&tif, picture(1, 200, 150), nil); err != nil {
+		t.Fatal(err)
+	}
+	m := tree(t, "a/1.png", "b/1.png")
+	m["a/far.jpg"] = &fstest.MapFile{Data: far.Bytes()}
+	m["b/end.tif"] = &fstest.MapFile{Data: tif.Bytes()}
+	f, err := OpenFolder(m, Options{})
+	if err != nil || f.Len() != 4 {
+		t.Fatal(err)
+	}
+	checkSet(t, f)
+	_, err = OpenFolder(m, Options{Limits: transform.Limits{MaxPixels: 40*30 - 1}})
+	var bad *BadFile
+	if !errors.As(err, &bad) || bad.Name != "a/far.jpg" || !errors.Is(err, transform.ErrTooLarge) {
+		t.Errorf("above the limit: %v", err)
+	}
+	m["a/far.jpg"].Data = far.Bytes()[:far.Len()-small.Len()]
+	if _, err = OpenFolder(m, Options{}); !errors.As(err, &bad) || bad.Name != "a/far.jpg" {
+		t.Errorf("cut before the size: %v", err)
+	}
+	if _, err = OpenFolder(m, Options{Limits: transform.Limits{MaxBytes: 100000}}); !errors.Is(err, transform.ErrTooLarge) {
+		t.Errorf("longer than the limit: %v", err)
 	}
 }
 

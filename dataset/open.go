@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/winnow-go/winnow/label"
 )
 
 // Kind is a way in which data sets are stored.
@@ -66,7 +68,8 @@ func (s *Splits) All() Set {
 // divided like any other, and [Splits.All] gives the whole.
 //
 // Errors: [ErrKind], [ErrEmpty], [ErrEmptyClass] (no picture to train on),
-// [ErrOneClass], [*BadFile], fs.ErrNotExist.
+// [ErrOneClass], [*BadFile], label.ErrClasses (two classes of one name, or a name
+// that is no text), fs.ErrNotExist.
 func Open(name string, opts Options) (*Splits, error) {
 	s, err := survey(name, opts)
 	if err != nil {
@@ -80,9 +83,12 @@ func Open(name string, opts Options) (*Splits, error) {
 	if len(classes) < 2 {
 		return nil, fmt.Errorf("%w in %s: %q", ErrOneClass, name, classes)
 	}
-	for label, n := range Counts(out.Train) {
+	if err := label.Classes(classes).Check(); err != nil {
+		return nil, fmt.Errorf("dataset: %s: %w", name, err)
+	}
+	for k, n := range Counts(out.Train) {
 		if n == 0 {
-			return nil, fmt.Errorf("%w to train on: %q in %s", ErrEmptyClass, classes[label], name)
+			return nil, fmt.Errorf("%w to train on: %q in %s", ErrEmptyClass, classes[k], name)
 		}
 	}
 	return out, nil

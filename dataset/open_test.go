@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/winnow-go/winnow/label"
 )
 
 func TestOpenFollowsNames(t *testing.T) {
@@ -158,6 +160,15 @@ func TestOpenRefusesWhatCannotBeLearnt(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
 		case !strings.Contains(filepath.ToSlash(err.Error()), tc.says) || !strings.HasPrefix(err.Error(), "dataset: "):
 			t.Errorf("%s: %q does not say %q", name, err, tc.says)
+		}
+	}
+}
+
+func TestClassNamesMustServeAModel(t *testing.T) {
+	m := fstest.MapFS{"train.bin": {Data: records(1, 0, 1)}, "test.bin": {Data: records(1, 0)}}
+	for _, names := range [][]string{{"a", "a"}, {"a", ""}, {"a", "\xff"}} {
+		if _, err := Open(write(t, m), Options{Classes: names}); !errors.Is(err, label.ErrClasses) {
+			t.Errorf("%q: %v", names, err)
 		}
 	}
 }

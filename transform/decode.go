@@ -44,18 +44,15 @@ const (
 	defaultMaxPixels = 64 << 20
 )
 
-func (l Limits) maxBytes() int64 {
-	if l.MaxBytes > 0 {
-		return l.MaxBytes
+// WithDefaults returns l with every zero field replaced by what it means.
+func (l Limits) WithDefaults() Limits {
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = defaultMaxBytes
 	}
-	return defaultMaxBytes
-}
-
-func (l Limits) maxPixels() int64 {
-	if l.MaxPixels > 0 {
-		return l.MaxPixels
+	if l.MaxPixels <= 0 {
+		l.MaxPixels = defaultMaxPixels
 	}
-	return defaultMaxPixels
+	return l
 }
 
 // Decode reads one picture from r and turns it upright.
@@ -67,7 +64,7 @@ func (l Limits) maxPixels() int64 {
 // Errors wrap [ErrFormat] (also for empty input), [ErrTooLarge], [ErrCorrupt],
 // or are those of r.
 func Decode(r io.Reader, limits Limits) (image.Image, error) {
-	most := limits.maxBytes()
+	most := limits.WithDefaults().MaxBytes
 	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("transform: read picture: %w", err)
@@ -77,8 +74,8 @@ func Decode(r io.Reader, limits Limits) (image.Image, error) {
 
 // DecodeBytes is Decode for bytes in memory. It keeps no reference to data.
 func DecodeBytes(data []byte, limits Limits) (image.Image, error) {
-	if n := int64(len(data)); n > limits.maxBytes() {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limits.maxBytes())
+	if most := limits.WithDefaults().MaxBytes; int64(len(data)) > most {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%w: empty", ErrFormat)
@@ -124,6 +121,7 @@ func decodeConfig(format Format, data []byte, limits Limits) (c image.Config, er
 			err = fmt.Errorf("%w: %v: decoder failed: %v", ErrCorrupt, format, v)
 		}
 	}()
+	most := limits.WithDefaults().MaxPixels
 	r := bytes.NewReader(data)
 	switch format {
 	case JPEG:
@@ -144,8 +142,8 @@ func decodeConfig(format Format, data []byte, limits Limits) (c image.Config, er
 		return c, fmt.Errorf("%w: %v: %w", ErrCorrupt, format, err)
 	case c.Width <= 0 || c.Height <= 0:
 		return c, fmt.Errorf("%w: %v: size %dx%d", ErrCorrupt, format, c.Width, c.Height)
-	case int64(c.Width) > limits.maxPixels()/int64(c.Height):
-		return c, fmt.Errorf("%w: %v of %dx%d, more than %d pixels", ErrTooLarge, format, c.Width, c.Height, limits.maxPixels())
+	case int64(c.Width) > most/int64(c.Height):
+		return c, fmt.Errorf("%w: %v of %dx%d, more than %d pixels", ErrTooLarge, format, c.Width, c.Height, most)
 	}
 	return c, nil
 }
