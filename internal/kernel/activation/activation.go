@@ -22,9 +22,12 @@ var generic = functions{
 	exp:            ExpGeneric[float32],
 }
 
+// fast is what the exported functions use. There is nothing beyond AVX2.
 var fast = func() functions {
-	all := cpu.Variants()
-	return choose(all[len(all)-1])
+	if cpu.Has(cpu.AVX2) {
+		return choose(cpu.AVX2)
+	}
+	return generic
 }()
 
 // Forward computes dst[i] = act(x[i]). dst may be x; otherwise they must not

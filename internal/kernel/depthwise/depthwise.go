@@ -7,10 +7,13 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
-// fast is the variant that the exported functions use.
+// fast is the variant that the exported functions use. There is none beyond
+// AVX2.
 var fast = func() cpu.Variant {
-	all := cpu.Variants()
-	return all[len(all)-1]
+	if cpu.Has(cpu.AVX2) {
+		return cpu.AVX2
+	}
+	return cpu.Generic
 }()
 
 // Forward computes the output lines [lo,hi) of N*OutH into dst [N,OutH,OutW,C]

@@ -24,7 +24,11 @@ func finish(e *kernel.Epilogue[float32], all []float32, outW, c, line int) {
 		if e.Scale != nil {
 			elementwise.ScaleChannels(y, y, e.Scale[:c], outW, c)
 		}
-		if e.Residual != nil {
+		switch {
+		case e.Residual == nil:
+		case stride == c:
+			elementwise.AddTo(y, e.Residual[row*c:][:outW*c])
+		default:
 			for j := range outW {
 				elementwise.AddTo(y[j*c:][:c], e.Residual[(row+j)*stride:][:c])
 			}

@@ -41,9 +41,12 @@ var generic = functions{
 	ema:            EMAGeneric[float32],
 }
 
+// fast is what the exported functions use. There is nothing beyond AVX2.
 var fast = func() functions {
-	all := cpu.Variants()
-	return choose(all[len(all)-1])
+	if cpu.Has(cpu.AVX2) {
+		return choose(cpu.AVX2)
+	}
+	return generic
 }()
 
 // Add computes dst[i] = a[i] + b[i]. dst may be a or b or both.

@@ -84,16 +84,24 @@ func ScaleChannelsGeneric[T kernel.Float](dst, x, gamma []T, rows, c int) {
 // they add to the total: it keeps the error near that of adding block terms.
 const block = 256
 
+// width is the number of columns that the generic forms add up side by side.
+const width = 16
+
 // ColumnSumsGeneric is the definition of ColumnSums.
 func ColumnSumsGeneric[T kernel.Float](sum, x []T, rows, c int) {
 	for r0 := 0; r0 < rows; r0 += block {
 		end := min(r0+block, rows)
-		for i := range c {
-			var s T
+		for i := 0; i < c; i += width {
+			var s [width]T
+			n := min(width, c-i)
 			for r := r0; r < end; r++ {
-				s += x[r*c+i]
+				for j, v := range x[r*c+i:][:n] {
+					s[j] += v
+				}
 			}
-			sum[i] += s
+			for j, v := range s[:n] {
+				sum[i+j] += v
+			}
 		}
 	}
 }
@@ -102,12 +110,18 @@ func ColumnSumsGeneric[T kernel.Float](sum, x []T, rows, c int) {
 func ColumnDotsGeneric[T kernel.Float](sum, a, b []T, rows, c int) {
 	for r0 := 0; r0 < rows; r0 += block {
 		end := min(r0+block, rows)
-		for i := range c {
-			var s T
+		for i := 0; i < c; i += width {
+			var s [width]T
+			n := min(width, c-i)
 			for r := r0; r < end; r++ {
-				s += T(a[r*c+i] * b[r*c+i])
+				w := b[r*c+i:][:n]
+				for j, v := range a[r*c+i:][:n] {
+					s[j] += T(v * w[j])
+				}
 			}
-			sum[i] += s
+			for j, v := range s[:n] {
+				sum[i+j] += v
+			}
 		}
 	}
 }
