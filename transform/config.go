@@ -55,6 +55,9 @@ func (c *Crop) UnmarshalText(text []byte) error {
 	return fmt.Errorf("transform: no such crop mode: %q", text)
 }
 
+// maxSize is the largest Config.Size, a quarter of a gigabyte of float32.
+const maxSize = 1 << 12
+
 // Mean and standard deviation of published models, red, green, blue, of pixel
 // values from 0 to 1. Arrays are values: changing a copy changes nothing here.
 func imageNetMean() [3]float32 { return [3]float32{0.485, 0.456, 0.406} }
@@ -67,8 +70,8 @@ func imageNetStd() [3]float32  { return [3]float32{0.229, 0.224, 0.225} }
 // It is comparable and safe to copy. As JSON it has timm's words for modes and
 // every default written out, so that a file means the same for ever.
 type Config struct {
-	// Size is the side of the square that the model takes, in pixels; 0
-	// means 224.
+	// Size is the side of the square that the model takes, in pixels, up to
+	// 4096; 0 means 224.
 	Size int `json:"size"`
 	// Resize is the length of the shorter side (with Squash: of both) before
 	// the crop. 0 means floor(Size / CropPct).
@@ -119,8 +122,8 @@ func (c Config) Validate() error {
 	if !(c.CropPct >= 0 && c.CropPct <= 1) {
 		return fmt.Errorf("%w: crop share %v is not in (0, 1]", ErrConfig, c.CropPct)
 	}
-	if c.Size < 0 || c.Size > maxSide {
-		return fmt.Errorf("%w: size %d is not in [1, %d]", ErrConfig, c.Size, maxSide)
+	if c.Size < 0 || c.Size > maxSize {
+		return fmt.Errorf("%w: size %d is not in [1, %d]", ErrConfig, c.Size, maxSize)
 	}
 	if c.CropPct > 0 && float64(max(c.Size, 224))/c.CropPct > maxSide {
 		return fmt.Errorf("%w: crop share %v is too small", ErrConfig, c.CropPct)
@@ -210,7 +213,7 @@ func (c Config) Prepare(img image.Image) (*RGB, error) {
 	if c.Crop == Centre {
 		w, h = shorterSide(src.W, src.H, c.Resize)
 		if max(w, h) > maxSide {
-			return nil, fmt.Errorf("transform: picture of %dx%d is too narrow to scale to %d", src.W, src.H, c.Resize)
+			return nil, fmt.Errorf("%w: %dx%d with its shorter side scaled to %d", ErrTooLarge, src.W, src.H, c.Resize)
 		}
 	}
 	scaled, err := Resize(src, w, h, c.Interpolation)

@@ -151,8 +151,8 @@ func TestApplyChecksItsDestination(t *testing.T) {
 // A strip whose long side would exceed every bound is an error, not gigabytes.
 func TestStripsAreRefused(t *testing.T) {
 	for _, p := range []*RGB{NewRGB(20000, 1), NewRGB(1, 20000)} {
-		if _, err := (Config{}).Prepare(p); err == nil {
-			t.Errorf("%dx%d is scaled", p.W, p.H)
+		if _, err := (Config{}).Prepare(p); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%dx%d: %v, want ErrTooLarge", p.W, p.H, err)
 		}
 		if _, err := (Config{Crop: Squash}).Prepare(p); err != nil {
 			t.Errorf("%dx%d is not squashed: %v", p.W, p.H, err)
@@ -165,6 +165,14 @@ func TestResizeChecksItsArguments(t *testing.T) {
 	for _, s := range [][2]int{{0, 4}, {4, 0}, {-1, 4}, {1 << 16, 4}} {
 		if _, err := Resize(p, s[0], s[1], Bilinear); err == nil {
 			t.Errorf("resized to %v", s)
+		}
+	}
+	for _, s := range []struct {
+		src  *RGB
+		w, h int
+	}{{p, 1 << 15, 1 << 15}, {NewRGB(1, 1<<20), 224, 224}} {
+		if _, err := Resize(s.src, s.w, s.h, Bicubic); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%dx%d to %dx%d: %v, want ErrTooLarge", s.src.W, s.src.H, s.w, s.h, err)
 		}
 	}
 	if _, err := Resize(p, 2, 2, Interpolation(77)); err == nil {

@@ -93,12 +93,17 @@ func (i Interpolation) filter() (f func(x float64) float64, support float64) {
 	return func(x float64) float64 { return max(0, 1-x) }, 1
 }
 
-// maxSide keeps the sums of resampling within an int and files that claim
-// absurd sizes from allocating them.
-const maxSide = 1 << 15
+// Bounds that keep a strange picture or file from asking for gigabytes: a side
+// of what Resize makes, and its pixels after either pass.
+const (
+	maxSide    = 1 << 15
+	maxScratch = 1 << 27
+)
 
 // Resize returns src scaled to w x h pixels as a new picture, or src itself
-// where the size is that already. The sides must be in [1, 32768].
+// where the size is that already. The sides must be in [1, 32768]; a result, or
+// a picture of the new width and the old height, of more than 128 Mi pixels is
+// [ErrTooLarge].
 //
 // The result is equal, value for value, to Pillow's resize of an RGB picture.
 // One side after the other, rows first, every value is a sum of products of
@@ -114,6 +119,8 @@ func Resize(src *RGB, w, h int, how Interpolation) (*RGB, error) {
 		return nil, fmt.Errorf("transform: resize: empty picture %dx%d", src.W, src.H)
 	case w == src.W && h == src.H:
 		return src, nil
+	case int64(w)*int64(max(h, src.H)) > maxScratch:
+		return nil, fmt.Errorf("%w: to resize from %dx%d to %dx%d", ErrTooLarge, src.W, src.H, w, h)
 	case how == Nearest:
 		return nearest(src, w, h), nil
 	}
