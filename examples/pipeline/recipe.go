@@ -52,7 +52,7 @@ func epochs(o options, d *data) int {
 	case o.epochs > 0:
 		return o.epochs
 	case o.data == "" && o.quick:
-		return 5
+		return 4
 	case o.data == "":
 		return 8
 	}
@@ -63,6 +63,8 @@ func batchSize(o options, d *data) int {
 	switch {
 	case o.batch > 0:
 		return o.batch
+	case o.data == "" && o.quick:
+		return 32
 	case d.train.Len() < 20_000:
 		return 64
 	}
