@@ -96,13 +96,14 @@ type Window struct {
 	StrideH, StrideW int
 	PadH, PadW       int // on each side
 	DilH, DilW       int // distance between taps; 1 is dense
+	MoreH, MoreW     int // more padding after than before; pooling only
 }
 
 // OutH is the height of the result, rounded down; 0 if the window does not fit.
-func (g Window) OutH() int { return outSize(g.H, g.KH, g.StrideH, g.PadH, g.DilH) }
+func (g Window) OutH() int { return outSize(g.H+g.MoreH, g.KH, g.StrideH, g.PadH, g.DilH) }
 
 // OutW is the width of the result, rounded down; 0 if the window does not fit.
-func (g Window) OutW() int { return outSize(g.W, g.KW, g.StrideW, g.PadW, g.DilW) }
+func (g Window) OutW() int { return outSize(g.W+g.MoreW, g.KW, g.StrideW, g.PadW, g.DilW) }
 
 func outSize(in, k, stride, pad, dil int) int {
 	n := in + 2*pad - dil*(k-1) - 1
@@ -145,6 +146,8 @@ func (c Conv) Check() error {
 		return fmt.Errorf("input [%d,%d,%d,%d] with %d output channels", c.N, c.H, c.W, c.C, c.K)
 	case c.KH < 1 || c.KW < 1 || c.StrideH < 1 || c.StrideW < 1 || c.DilH < 1 || c.DilW < 1 || c.PadH < 0 || c.PadW < 0:
 		return fmt.Errorf("window %dx%d, stride %dx%d, dilation %dx%d, padding %dx%d", c.KH, c.KW, c.StrideH, c.StrideW, c.DilH, c.DilW, c.PadH, c.PadW)
+	case c.MoreH != 0 || c.MoreW != 0:
+		return fmt.Errorf("%dx%d more padding after than before", c.MoreH, c.MoreW)
 	case c.Groups < 1 || c.C%c.Groups != 0 || c.K%c.Groups != 0:
 		return fmt.Errorf("%d groups do not divide %d input and %d output channels", c.Groups, c.C, c.K)
 	case c.OutH() < 1 || c.OutW() < 1:

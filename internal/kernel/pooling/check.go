@@ -14,7 +14,7 @@ var useAVX2 = cpu.Has(cpu.AVX2)
 // slices hold n input and m output elements.
 func check(what string, g kernel.Window, lo, hi, limit, input, output int) {
 	switch {
-	case g.KH < 1 || g.KW < 1 || g.StrideH < 1 || g.StrideW < 1 || g.DilH < 1 || g.DilW < 1 || g.PadH < 0 || g.PadW < 0:
+	case g.KH < 1 || g.KW < 1 || g.StrideH < 1 || g.StrideW < 1 || g.DilH < 1 || g.DilW < 1 || g.PadH < 0 || g.PadW < 0 || g.MoreH < 0 || g.MoreW < 0:
 		panic(fmt.Sprintf("pooling: %s: geometry %+v", what, g))
 	case lo < 0 || hi < lo || hi > limit:
 		panic(fmt.Sprintf("pooling: %s: [%d,%d) of %d", what, lo, hi, limit))

@@ -1,5 +1,6 @@
 // Package pooling takes the maximum or the average over windows of [N,H,W,C],
-// or the average over whole images.
+// the average over whole images, or the binomial blur that anti-aliased networks
+// reduce their size with (Zhang 2019, arXiv:1904.11486).
 //
 // The forward kernels compute lines: output line l is row l mod OutH of image
 // l / OutH, so that callers can split N*OutH lines among workers. The backward
@@ -11,7 +12,9 @@
 // window that lies entirely in the padding has the maximum -Inf (index -1) and
 // the average NaN, unless padding counts. These are the rules of
 // torch.nn.functional.max_pool2d and avg_pool2d with ceil_mode=False, which
-// forbid such windows.
+// forbid such windows. More padding after than before (Window.MoreH, MoreW)
+// gives the windows that ceil_mode=True adds, for averages that leave padding
+// out.
 //
 // NaN wins every maximum it takes part in; otherwise the first of equal taps,
 // in the order of rows, wins (-0 and +0 are equal). Maxima are exact.

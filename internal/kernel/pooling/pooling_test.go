@@ -30,6 +30,8 @@ func windows(c int) []kernel.Window {
 		{N: 2, H: 3, W: 4, C: c, KH: 3, KW: 4, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1},
 		{N: 1, H: 1, W: 1, C: c, KH: 3, KW: 5, StrideH: 1, StrideW: 1, PadH: 1, PadW: 2, DilH: 1, DilW: 1},
 		{N: 1, H: 2, W: 2, C: c, KH: 2, KW: 1, StrideH: 1, StrideW: 1, PadH: 3, PadW: 2, DilH: 1, DilW: 1},
+		{N: 2, H: 5, W: 7, C: c, KH: 2, KW: 2, StrideH: 2, StrideW: 2, DilH: 1, DilW: 1, MoreH: 1, MoreW: 1},
+		{N: 1, H: 6, W: 1, C: c, KH: 2, KW: 2, StrideH: 2, StrideW: 2, DilH: 1, DilW: 1, MoreW: 1},
 	}
 }
 
