@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/winnow-go/winnow"
+	"github.com/winnow-go/winnow/internal/golden"
+	"github.com/winnow-go/winnow/internal/rng"
+)
+
+// folder writes a folder of n PNG files for each class: bars that lie, stand or
+// lean, of 16x16 pixels.
+func folder(t *testing.T, dir string, n int, classes ...string) {
+	t.Helper()
+	for k, class := range classes {
+		if err := os.MkdirAll(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			r := rng.New(uint64(k), rng.Test, uint64(i))
+			img := image.NewRGBA(image.Rect(0, 0, 16, 16))
+			a, b, phase := uint8(r.IntN(256)), uint8(r.IntN(256)), r.IntN(6)
+			for y := range 16 {
+				for x := range 16 {
+					c := color.RGBA{a, 255 - a, b, 255}
+					if ([]int{y, x, x + y, x * y}[k%4]+phase)/3%2 == 0 {
+						c = color.RGBA{255 - a, b, a, 255}
+					}
+					img.Set(x, y, c)
+				}
+			}
+			var file bytes.Buffer
+			if err := png.Encode(&file, img); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, class, fmt.Sprintf("%03d.png", i)), file.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestPipelineOnFolders(t *testing.T) {
+	dir := t.TempDir()
+	folder(t, filepath.Join(dir, "data", "train"), 60, "lying", "standing", "leaning")
+	folder(t, filepath.Join(dir, "data", "test"), 20, "lying", "standing", "leaning")
+	folder(t, filepath.Join(dir, "strangers"), 20, "x", "y", "z", "crossed")
+	out := filepath.Join(dir, "out")
+	var log bytes.Buffer
+	o := options{data: filepath.Join(dir, "data"), strangers: filepath.Join(dir, "strangers"), out: out, epochs: 3, batch: 16, seed: 1}
+	if err := run(context.Background(), o, &log); err != nil {
+		t.Fatal(err)
+	}
+	var s map[string]any
+	text, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	if s["train_images"] != 144.0 || s["held_out_images"] != 36.0 || s["test_images"] != 60.0 {
+		t.Errorf("%v train, %v held out, %v test; want 144, 36 and 60", s["train_images"], s["held_out_images"], s["test_images"])
+	}
+	models := s["models"].(map[string]any)
+	for _, name := range []string{"convnext", "resnet"} {
+		m := models[name].(map[string]any)
+		for _, key := range []string{"params", "epochs", "test_accuracy", "ema_test_accuracy", "mean_class_accuracy", "seconds"} {
+			if v, ok := m[key].(float64); !ok || v <= 0 {
+				t.Errorf("%s.%s is %v", name, key, m[key])
+			}
+		}
+		for _, key := range []string{"loss_curve", "accuracy_curve"} {
+			if c, ok := m[key].([]any); !ok || len(c) != 3 {
+				t.Errorf("%s.%s is %v", name, key, m[key])
+			}
+		}
+	}
+	for _, key := range []string{"data", "classes", "best", "temperature", "ece_before", "ece_after"} {
+		if s[key] == nil {
+			t.Errorf("%s is missing", key)
+		}
+	}
+	for _, key := range []string{"auroc", "fpr95", "threshold", "kept_known", "refused_unknown"} {
+		if v, ok := s["ood"].(map[string]any)[key].(float64); !ok || v < 0 || v > 1 {
+			t.Errorf("ood.%s is %v", key, v)
+		}
+	}
+	for _, name := range []string{"curves.png", "confusion.png", "reliability.png", "sweep.png"} {
+		f, err := os.Open(filepath.Join(out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := png.DecodeConfig(f); err != nil || c.Width < 400 || c.Height < 300 {
+			t.Errorf("%s: %dx%d, %v", name, c.Width, c.Height, err)
+		}
+		f.Close()
+	}
+	for _, want := range []string{"epoch  3", "mean class accuracy", "Temperature", "Strangers"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the printed summary lacks %q", want)
+		}
+	}
+
+	// The saved model says what the summary says.
+	c, err := winnow.Open(filepath.Join(out, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, kept, n := 0, 0, 0
+	for _, class := range c.Classes() {
+		files, err := filepath.Glob(filepath.Join(dir, "data", "test", class, "*.png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := c.ClassifyReader(context.Background(), f)
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Class == class {
+				right++
+			}
+			if p.Known {
+				kept++
+			}
+			n++
+		}
+	}
+	best := models[s["best"].(string)].(map[string]any)
+	key := "test_accuracy"
+	if s["best_weights"] == "ema" {
+		key = "ema_test_accuracy"
+	}
+	if got := float64(right) / float64(n); math.Abs(got-best[key].(float64)) > 1e-9 {
+		t.Errorf("the saved model is right on %v of the test images, the summary says %v", got, best[key])
+	}
+	if got := float64(kept) / float64(n); math.Abs(got-s["ood"].(map[string]any)["kept_known"].(float64)) > 1e-9 {
+		t.Errorf("the saved model keeps %v of the test images, the summary says %v", got, s["ood"].(map[string]any)["kept_known"])
+	}
+}
+
+func TestWithoutStrangersOODIsNull(t *testing.T) {
+	dir := t.TempDir()
+	folder(t, filepath.Join(dir, "data"), 40, "lying", "standing")
+	out := filepath.Join(dir, "out")
+	if err := run(context.Background(), options{data: filepath.Join(dir, "data"), out: out, epochs: 1, batch: 16, seed: 1}, new(bytes.Buffer)); err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		OOD map[string]any `json:"ood"`
+	}
+	text, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"auroc", "fpr95", "refused_unknown"} {
+		if v, ok := s.OOD[key]; !ok || v != nil {
+			t.Errorf("ood.%s is %v, want null", key, v)
+		}
+	}
+	if s.OOD["threshold"] == nil || s.OOD["kept_known"] == nil {
+		t.Errorf("ood is %v", s.OOD)
+	}
+}
+
+func TestBadDataIsAnErrorThatNamesIt(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	one := filepath.Join(dir, "one")
+	hollow := filepath.Join(dir, "hollow")
+	broken := filepath.Join(dir, "broken")
+	if err := os.MkdirAll(empty, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	folder(t, one, 10, "only")
+	folder(t, hollow, 10, "full", "other")
+	if err := os.MkdirAll(filepath.Join(hollow, "nothing"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	folder(t, broken, 10, "good", "bad")
+	if err := os.WriteFile(filepath.Join(broken, "bad", "zero.jpg"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, names := range map[string]string{
+		empty: "empty", one: "one", hollow: "nothing", broken: "zero.jpg", filepath.Join(dir, "absent"): "absent",
+	} {
+		out := filepath.Join(dir, "out")
+		err := run(context.Background(), options{data: path, out: out, epochs: 1, seed: 1}, new(bytes.Buffer))
+		if err == nil || !strings.Contains(err.Error(), names) {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+		}
+	}
+	if err := run(context.Background(), options{epochs: -1, out: filepath.Join(dir, "out")}, new(bytes.Buffer)); err == nil {
+		t.Error("negative epochs: no error")
+	}
+}
+
+func TestFashionMNISTOpensAsGolden(t *testing.T) {
+	d, err := open(options{data: golden.Data(t, "fashion-mnist"), strangers: golden.Data(t, "mnist"), seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.train.Len()+d.held.Len() != 60000 || d.held.Len() != 3000 || d.test.Len() != 10000 || d.strangers.Len() != 10000 {
+		t.Errorf("%d train, %d held out, %d test, %d strangers", d.train.Len(), d.held.Len(), d.test.Len(), d.strangers.Len())
+	}
+	if d.mirror || !d.small || d.transform.Size != 28 {
+		t.Errorf("mirror %v, small %v, size %d", d.mirror, d.small, d.transform.Size)
+	}
+	for c := range 3 {
+		if math.Abs(float64(d.transform.Mean[c])-0.286) > 0.005 || math.Abs(float64(d.transform.Std[c])-0.353) > 0.005 {
+			t.Errorf("mean %v, deviation %v; published 0.286 and 0.353", d.transform.Mean, d.transform.Std)
+		}
+	}
+}

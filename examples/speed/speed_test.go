@@ -1,0 +1,53 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/winnow-go/winnow/convnext"
+	"github.com/winnow-go/winnow/resnet"
+)
+
+func TestEveryPresetIsCounted(t *testing.T) {
+	for _, name := range append(convnext.Presets(), resnet.Presets()...) {
+		for _, mode := range []string{"forward", "train"} {
+			o := options{model: name, mode: mode, batch: 2, size: 224, classes: 10}
+			m, _, err := build(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := count(o, m)
+			if err != nil || n <= 0 {
+				t.Errorf("%s %s: %d multiply-adds, %v", name, mode, n, err)
+			}
+		}
+	}
+}
+
+func TestSavedWeightsAreMeasured(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	o := options{model: "resnet8_cifar", mode: "forward", batch: 1, size: 32, threads: 1, runs: 2, save: path}
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	o.save, o.weights = "", path
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	o.weights = path + ".absent"
+	if err := run(o); err == nil {
+		t.Error("absent weights: no error")
+	}
+	if err := run(options{model: "convnext_mini", mode: "train", batch: 2, size: 16, threads: 1, runs: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]options{
+		"model": {model: "vgg", mode: "forward", batch: 1, size: 32, runs: 1},
+		"mode":  {model: "resnet18", mode: "sideways", batch: 1, size: 32, runs: 1},
+		"batch": {model: "resnet18", mode: "forward", size: 32, runs: 1},
+	} {
+		if err := run(o); err == nil {
+			t.Errorf("bad %s: no error", name)
+		}
+	}
+}
