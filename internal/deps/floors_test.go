@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"internal/kernel/gemm", "internal/kernel/depthwise"},
 	{"internal/kernel/conv", "internal/kernel/attention", "internal/kernel/mlp"},
 	{"weights", "label", "internal/device"},
-	{"internal/device/cpu", "internal/device/cuda", "internal/golden", "weights/weightstest"},
+	{"internal/device/cpu", "internal/device/cuda", "internal/device/devicetest", "internal/golden", "weights/weightstest"},
 	{"nn", "transform"},
 	{"convnext", "resnet", "ema", "metrics", "dataset", "internal/nntest"},
 	{"ood", "clip", "train", "dataset/scenes"},
@@ -41,7 +41,7 @@ var floors = [][]string{
 }
 
 // support are packages for tests: only tests, and each other, import them.
-var support = []string{"internal/kernel/kerneltest", "internal/golden", "weights/weightstest", "internal/nntest"}
+var support = []string{"internal/kernel/kerneltest", "internal/golden", "weights/weightstest", "internal/device/devicetest", "internal/nntest"}
 
 // reserved are other people's packages that few may import, by prefix of the
 // import path. Tests may too, unless the rule says otherwise.
