@@ -104,6 +104,35 @@ type Backend interface {
 	// BatchNormBackward overwrites dx, dgamma and dbeta. dx may be dy.
 	BatchNormBackward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma Buffer, rows, c int)
 
+	// RMSNorm divides each row by the root of its mean square plus eps; gamma
+	// may be nil. rstd [rows] receives the factors unless nil. The backward
+	// pass overwrites dgamma.
+	RMSNorm(dst, x, gamma, rstd Buffer, rows, c int, eps float32)
+	RMSNormBackward(dx, dgamma, dy, x, gamma, rstd Buffer, rows, c int)
+	// SimpleNorm divides each row by its deviation, of the unbiased variance
+	// plus eps, and keeps its mean; the rest as RMSNorm and LayerNorm.
+	SimpleNorm(dst, x, gamma, mean, rstd Buffer, rows, c int, eps float32)
+	SimpleNormBackward(dx, dgamma, dy, x, gamma, mean, rstd Buffer, rows, c int)
+
+	// GroupNorm normalises each group of c/groups channels over the hw pixels
+	// of each of n images, adds the residual and rectifies if relu. mean and
+	// rstd [n,groups] receive statistics for the backward pass unless nil; the
+	// residual may be nil; dst may be x or residual. The backward pass, which
+	// is that without residual and relu, overwrites dgamma and dbeta.
+	GroupNorm(dst, x, gamma, beta, mean, rstd, residual Buffer, relu bool, n, hw, c, groups int, eps float32)
+	GroupNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd Buffer, n, hw, c, groups int)
+	// GRN is x + bias + weight*x*N with N the norm of each channel over the
+	// hw pixels of its image, divided by the mean of the channels' norms plus
+	// eps. norms [n,c] receives the norms unless nil. dst may be x. The
+	// backward pass overwrites dweight and dbias.
+	GRN(dst, x, weight, bias, norms Buffer, n, hw, c int, eps float32)
+	GRNBackward(dx, dweight, dbias, dy, x, weight, norms Buffer, n, hw, c int, eps float32)
+	// Gate computes dst = relu?(x*s[n,c] + residual) over images [n,hw,c];
+	// residual may be nil; dst may be x or residual.
+	Gate(dst, x, s, residual Buffer, relu bool, n, hw, c int)
+	// GateGradient overwrites ds[n,c] = sum over the pixels of dy*x.
+	GateGradient(ds, dy, x Buffer, n, hw, c int)
+
 	// Affine computes dst = relu?(x*scale[c] + shift[c] + residual); shift
 	// and residual may be nil; dst may be x or residual.
 	Affine(dst, x, scale, shift, residual Buffer, relu bool, rows, c int)
@@ -136,6 +165,10 @@ type Backend interface {
 	MaxPoolBackward(dx, dy Buffer, index []int32, g kernel.Window)
 	AvgPool(dst, x Buffer, g kernel.Window, countPad bool)
 	AvgPoolBackward(dx, dy Buffer, g kernel.Window, countPad bool)
+	// Blur filters with [1 2 1]ᵀ[1 2 1]/16, mirrored at the edges; g has 3x3
+	// taps, padding 1 and at least 2x2 pixels.
+	Blur(dst, x Buffer, g kernel.Window)
+	BlurBackward(dx, dy Buffer, g kernel.Window)
 	GlobalPool(dst, x Buffer, n, hw, c int)
 	GlobalPoolBackward(dx, dy Buffer, n, hw, c int)
 

@@ -31,6 +31,39 @@ func (b *Backend) LayerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd 
 	}
 }
 
+// RMSNorm scales rows.
+func (b *Backend) RMSNorm(dst, x, gamma, rstd device.Buffer, rows, c int, eps float32) {
+	d, in, g, r := f32(dst), f32(x), f32(gamma), f32(rstd)
+	b.eachRows(rows, c, func(lo, hi int) {
+		norm.RMSNorm(part(d, lo, hi, c), part(in, lo, hi, c), g, part(r, lo, hi, 1), hi-lo, c, eps)
+	})
+}
+
+// RMSNormBackward computes the gradients of RMSNorm.
+func (b *Backend) RMSNormBackward(dx, dgamma, dy, x, gamma, rstd device.Buffer, rows, c int) {
+	d, g, in, ga, r := f32(dx), f32(dy), f32(x), f32(gamma), f32(rstd)
+	b.reduce(rows, c, f32(dgamma), func(sum []float32, lo, hi int) {
+		norm.RMSNormBackward(part(d, lo, hi, c), sum, part(g, lo, hi, c), part(in, lo, hi, c), ga, part(r, lo, hi, 1), hi-lo, c)
+	})
+}
+
+// SimpleNorm scales rows.
+func (b *Backend) SimpleNorm(dst, x, gamma, mean, rstd device.Buffer, rows, c int, eps float32) {
+	d, in, g, m, r := f32(dst), f32(x), f32(gamma), f32(mean), f32(rstd)
+	b.eachRows(rows, c, func(lo, hi int) {
+		norm.SimpleNorm(part(d, lo, hi, c), part(in, lo, hi, c), g, part(m, lo, hi, 1), part(r, lo, hi, 1), hi-lo, c, eps)
+	})
+}
+
+// SimpleNormBackward computes the gradients of SimpleNorm.
+func (b *Backend) SimpleNormBackward(dx, dgamma, dy, x, gamma, mean, rstd device.Buffer, rows, c int) {
+	d, g, in, ga, m, r := f32(dx), f32(dy), f32(x), f32(gamma), f32(mean), f32(rstd)
+	b.reduce(rows, c, f32(dgamma), func(sum []float32, lo, hi int) {
+		norm.SimpleNormBackward(part(d, lo, hi, c), sum, part(g, lo, hi, c), part(in, lo, hi, c), ga,
+			part(m, lo, hi, 1), part(r, lo, hi, 1), hi-lo, c)
+	})
+}
+
 // BatchMoments computes each channel's mean and biased variance.
 func (b *Backend) BatchMoments(mean, variance, x device.Buffer, rows, c int) {
 	size := reduceRows(rows, c)

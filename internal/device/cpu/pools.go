@@ -26,6 +26,16 @@ func (b *Backend) AvgPoolBackward(dx, dy device.Buffer, g kernel.Window, countPa
 	b.pool.Run(g.N, func(i, _ int) { pooling.AverageBackward(f32(dx), f32(dy), g, countPad, i, i+1) })
 }
 
+// Blur filters.
+func (b *Backend) Blur(dst, x device.Buffer, g kernel.Window) {
+	b.lines(g, func(lo, hi int) { pooling.Blur(f32(dst), f32(x), g, lo, hi) })
+}
+
+// BlurBackward filters gradients.
+func (b *Backend) BlurBackward(dx, dy device.Buffer, g kernel.Window) {
+	b.pool.Run(g.N, func(i, _ int) { pooling.BlurBackward(f32(dx), f32(dy), g, i, i+1) })
+}
+
 // GlobalPool averages images.
 func (b *Backend) GlobalPool(dst, x device.Buffer, n, hw, c int) {
 	b.eachRows(n, hw*c, func(lo, hi int) { pooling.Global(f32(dst), f32(x), lo, hi, hw, c) })

@@ -39,12 +39,6 @@ func (b *Backend) Conv(dst, x device.Buffer, w device.Weights, s kernel.Conv, e 
 		return
 	}
 	epi := epilogue(e)
-	if d := f32(dst); epi.Residual != nil && len(d) > 0 && &epi.Residual[0] == &d[0] {
-		// The kernel collects its sums in dst, so the residual has to move.
-		epi.Residual = b.arena.Get(len(d))
-		defer b.arena.Put(epi.Residual)
-		copy(epi.Residual, d)
-	}
 	b.pool.Split(s.N*s.OutH(), linesPer(s.OutW()*s.C), func(lo, hi, _ int) {
 		depthwise.Forward(f32(dst), f32(x), w.(taps), s, epi, lo, hi)
 	})

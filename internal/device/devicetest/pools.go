@@ -12,16 +12,17 @@ import (
 )
 
 func (s *suite) pool() {
-	for _, c := range []struct{ n, h, w, c, kh, kw, stride, pad int }{
-		{1, 1, 1, 1, 1, 1, 1, 0},
-		{2, 11, 8, 3, 3, 3, 2, 1},
-		{1, 5, 7, 33, 2, 2, 2, 0},
-		{2, 9, 6, 64, 3, 3, 1, 1},
-		{1, 7, 7, 5, 5, 3, 3, 1},
-		{3, 4, 4, 17, 4, 4, 4, 0},
-		{1, 40, 40, 48, 3, 3, 2, 1},
+	for _, c := range []struct{ n, h, w, c, kh, kw, stride, pad, more int }{
+		{1, 1, 1, 1, 1, 1, 1, 0, 0},
+		{2, 11, 8, 3, 3, 3, 2, 1, 0},
+		{1, 5, 7, 33, 2, 2, 2, 0, 0},
+		{1, 5, 7, 33, 2, 2, 2, 0, 1},
+		{2, 9, 6, 64, 3, 3, 1, 1, 0},
+		{1, 7, 7, 5, 5, 3, 3, 1, 0},
+		{3, 4, 4, 17, 4, 4, 4, 0, 0},
+		{1, 40, 40, 48, 3, 3, 2, 1, 0},
 	} {
-		g := kernel.Window{N: c.n, H: c.h, W: c.w, C: c.c, KH: c.kh, KW: c.kw, StrideH: c.stride, StrideW: c.stride, PadH: c.pad, PadW: c.pad, DilH: 1, DilW: 1}
+		g := kernel.Window{N: c.n, H: c.h, W: c.w, C: c.c, KH: c.kh, KW: c.kw, StrideH: c.stride, StrideW: c.stride, PadH: c.pad, PadW: c.pad, DilH: 1, DilW: 1, MoreH: c.more, MoreW: c.more}
 		what := fmt.Sprintf("%+v", c)
 		in, out, lines := c.n*c.h*c.w*c.c, c.n*g.OutH()*g.OutW()*c.c, c.n*g.OutH()
 		x, dy := s.draw(in), s.draw(out)
