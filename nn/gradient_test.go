@@ -105,6 +105,36 @@ func TestAParameterUsedTwiceHasTheSumOfBothGradients(t *testing.T) {
 	}
 }
 
+// A loss may be weighed, item by item or as a whole, and read more than once.
+func TestLossesPassTheirOwnGradientOn(t *testing.T) {
+	const rows, k = 3, 4
+	x, labels := normal(rows*k, 1), []int{2, 0, 3}
+	for _, reduction := range []nn.Reduction{nn.Mean, nn.Sum, nn.PerItem} {
+		grad := func(w func(t *nn.Tape, loss *nn.Tensor) *nn.Tensor) []float32 {
+			tape := nn.NewTape(nn.Training, nil)
+			logits := tape.InputFloats(x, rows, k).WantGradient()
+			loss := tape.CrossEntropy(logits, nn.Targets{Labels: labels, Smoothing: 0.1, Reduction: reduction})
+			if err := tape.Backward(w(tape, loss)); err != nil {
+				t.Fatal(err)
+			}
+			return logits.Gradient()
+		}
+		plain := grad(func(t *nn.Tape, loss *nn.Tensor) *nn.Tensor { return loss })
+		factors := []float32{3, -0.5, 2}
+		weighed := grad(func(t *nn.Tape, loss *nn.Tensor) *nn.Tensor { return t.Dot(loss, factors[:loss.Dim(0)]) })
+		twice := grad(func(t *nn.Tape, loss *nn.Tensor) *nn.Tensor { return t.Add(loss, loss) })
+		for i, g := range plain {
+			f := factors[0]
+			if reduction == nn.PerItem {
+				f = factors[i/k]
+			}
+			if weighed[i] != f*g || twice[i] != 2*g {
+				t.Fatalf("reduction %d: gradient %v, weighed by %v it is %v, twice it is %v", reduction, g, f, weighed[i], twice[i])
+			}
+		}
+	}
+}
+
 // A gradient may be wanted of anything, also where no parameter comes before.
 func TestWantGradientOfActivations(t *testing.T) {
 	dev := nn.NewDevice(nn.DeviceOptions{Threads: 1})

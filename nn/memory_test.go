@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/winnow-go/winnow/convnext"
+	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/resnet"
 )
@@ -131,9 +132,16 @@ func TestActivationsAreFreedAfterTheirLastUse(t *testing.T) {
 			if held > all*11/10 {
 				t.Errorf("%d elements wait for the backward pass, all activations have %d", held, all)
 			}
-			// What remains are the gradients of parameters, at most a size class larger.
-			if params := int64(nn.Count(m)); left > 2*params+int64(len(m.Params()))*256 {
-				t.Errorf("%d elements are left after the backward pass, %d parameters learn", left, params)
+			// What remains are the loss and the gradients of parameters.
+			var remains kernel.Arena
+			remains.Get(1)
+			for _, p := range m.Params() {
+				if p.Kind() == nn.Learnable {
+					remains.Get(p.Len())
+				}
+			}
+			if want := remains.Lent(); left != want {
+				t.Errorf("%d elements are lent after the backward pass, the loss and all gradients have %d", left, want)
 			}
 			if inference > peak/3 {
 				t.Errorf("inference's peak is %d, training's %d", inference, peak)
