@@ -8,8 +8,8 @@ import (
 // DeviceOptions describe where operations run.
 type DeviceOptions struct {
 	// Threads limits how many processor cores one operation uses at a time;
-	// 0 means all that Go uses (runtime.GOMAXPROCS). Results do not depend
-	// on it.
+	// 0 means all that Go uses (runtime.GOMAXPROCS), and more than 1024 are
+	// 1024. Results do not depend on it.
 	Threads int
 }
 
@@ -23,7 +23,7 @@ type Device struct {
 
 // NewDevice returns a device.
 func NewDevice(o DeviceOptions) *Device {
-	b := cpu.New(o.Threads)
+	b := cpu.New(min(o.Threads, 1024))
 	return &Device{backend: b, threads: b.Threads()}
 }
 

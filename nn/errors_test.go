@@ -415,6 +415,26 @@ func TestValuesThatWereFreedAreErrors(t *testing.T) {
 	}
 }
 
+func TestOptionsOutOfRangeAreHarmless(t *testing.T) {
+	calm(t, func() {
+		if s := nn.Mode(9).String(); s != "mode(9)" {
+			t.Error(s)
+		}
+		tape := nn.NewTape(9, nil)
+		if err := tape.Backward(bodyLinear.Forward(tape, ones(tape, 2, 3), nn.Epilogue{})); !errors.Is(err, nn.ErrNoGradient) {
+			t.Errorf("%v, want ErrNoGradient", err)
+		}
+		for threads, want := range map[int]int{1: 1, 1 << 40: 1024} {
+			if n := nn.NewDevice(nn.DeviceOptions{Threads: threads}).Threads(); n != want {
+				t.Errorf("%d threads asked for, %d in force, want %d", threads, n, want)
+			}
+		}
+		if n := nn.NewDevice(nn.DeviceOptions{Threads: -3}).Threads(); n < 1 {
+			t.Errorf("%d threads", n)
+		}
+	})
+}
+
 func TestTheFirstErrorStays(t *testing.T) {
 	tape := nn.NewTape(nn.Training, nil)
 	mine := errors.New("mine")

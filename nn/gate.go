@@ -75,8 +75,8 @@ type SqueezeExcite struct {
 // pixel in files, in s; reduced is the number of channels between them.
 func NewSqueezeExcite(s *Scope, channels, reduced int) *SqueezeExcite {
 	return &SqueezeExcite{
-		Reduce: NewLinear(s.Sub("fc1"), LinearConfig{In: channels, Out: reduced, Conv: true, Init: KaimingFanOut}),
-		Expand: NewLinear(s.Sub("fc2"), LinearConfig{In: reduced, Out: channels, Conv: true, Init: KaimingFanOut}),
+		Reduce: NewLinear(s.Sub("fc1"), LinearConfig{In: channels, Out: reduced, Conv: true, Init: KaimingFanOut, BiasInit: UniformFanIn(channels)}),
+		Expand: NewLinear(s.Sub("fc2"), LinearConfig{In: reduced, Out: channels, Conv: true, Init: KaimingFanOut, BiasInit: UniformFanIn(reduced)}),
 	}
 }
 
@@ -118,6 +118,5 @@ func (l *ChannelAttention) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 		t.fail(l.name, kind, "%d taps, want an odd number", taps)
 		return t.empty()
 	}
-	s = t.record(l.name, &alongOp{w: l.Weight}, s.shape, []*Param{l.Weight}, s)
-	return t.Gate(x, t.Activate(s, Sigmoid), e)
+	return t.Gate(x, t.Activate(t.along(l.name, s, l.Weight), Sigmoid), e)
 }

@@ -9,6 +9,10 @@ type Window struct {
 	Size    int // taps per side
 	Stride  int // 0 means Size
 	Padding int // on each side, at most half of Size
+
+	// Ceil adds a window at the end where pixels would be left over, as
+	// PyTorch's ceil_mode does; for averages, only of what is not padding.
+	Ceil bool
 }
 
 // maxWindow bounds windows, dilation and padding, so that geometry does not
@@ -28,11 +32,24 @@ func (t *Tape) window(kind string, x *Tensor, w Window) (kernel.Window, bool) {
 	}
 	g := kernel.Window{N: x.shape[0], H: x.shape[1], W: x.shape[2], C: x.shape[3],
 		KH: w.Size, KW: w.Size, StrideH: w.Stride, StrideW: w.Stride, PadH: w.Padding, PadW: w.Padding, DilH: 1, DilW: 1}
+	if w.Ceil && w.Size >= 1 && w.Size <= maxWindow && w.Stride >= 1 {
+		g.MoreH, g.MoreW = more(g.H, g.KH, g.StrideH, g.PadH), more(g.W, g.KW, g.StrideW, g.PadW)
+	}
 	if w.Size < 1 || w.Size > maxWindow || w.Stride < 1 || w.Padding < 0 || w.Padding > w.Size/2 || g.OutH() < 1 || g.OutW() < 1 {
 		t.fail("", kind, "window %dx%d, stride %d, padding %d does not fit input %v", w.Size, w.Size, w.Stride, w.Padding, x.shape)
 		return kernel.Window{}, false
 	}
 	return g, true
+}
+
+// more is the padding that one more window at the end of a line of n pixels
+// needs, 0 if no pixels are left over. A window must begin before the padding.
+func more(n, size, stride, pad int) int {
+	room := n + 2*pad - size
+	if room < 0 || room%stride == 0 || (room/stride+1)*stride >= n+pad {
+		return 0
+	}
+	return stride - room%stride
 }
 
 // MaxPool takes the largest value of each window of x [N,H,W,C]. Padding never
@@ -75,6 +92,10 @@ func (o *maxPoolOp) drop(*Tape) { o.index = nil }
 func (t *Tape) AvgPool(x *Tensor, w Window, countPad bool) *Tensor {
 	g, ok := t.window("average pool", x, w)
 	if !ok {
+		return t.empty()
+	}
+	if w.Ceil && countPad {
+		t.fail("", "average pool", "windows beyond the end do not count padding")
 		return t.empty()
 	}
 	return t.record("", &avgPoolOp{g: g, countPad: countPad}, []int{g.N, g.OutH(), g.OutW(), g.C}, nil, x)

@@ -25,7 +25,15 @@ const (
 	Training
 )
 
-func (m Mode) String() string { return [...]string{"inference", "training"}[m] }
+func (m Mode) String() string {
+	switch m {
+	case Inference:
+		return "inference"
+	case Training:
+		return "training"
+	}
+	return fmt.Sprintf("mode(%d)", uint8(m))
+}
 
 // Tape runs a model's operations. Operations are recorded as the model's
 // Forward calls them and run when a value is asked for (Eval, Backward): by
