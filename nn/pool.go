@@ -46,10 +46,14 @@ func (t *Tape) window(kind string, x *Tensor, w Window) (kernel.Window, bool) {
 // needs, 0 if no pixels are left over. A window must begin before the padding.
 func more(n, size, stride, pad int) int {
 	room := n + 2*pad - size
-	if room < 0 || room%stride == 0 || (room/stride+1)*stride >= n+pad {
+	if room+stride <= 0 {
+		return 0 // not even one window, and one more would not reach a pixel
+	}
+	last := (room + stride - 1) / stride * stride
+	if last >= n+pad {
 		return 0
 	}
-	return stride - room%stride
+	return max(last-room, 0)
 }
 
 // MaxPool takes the largest value of each window of x [N,H,W,C]. Padding never
