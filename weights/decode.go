@@ -36,12 +36,7 @@ func swap(b []byte, width int) {
 	}
 }
 
-// read reads n elements at an offset, without a copy between.
-func read[T number](r io.ReaderAt, at int64, n int) ([]T, error) {
-	s := make([]T, n)
-	return s, readInto(r, at, s)
-}
-
+// readInto reads len(dst) elements at an offset, without a copy between.
 func readInto[T number](r io.ReaderAt, at int64, dst []T) error {
 	if len(dst) == 0 {
 		return nil
@@ -54,19 +49,23 @@ func readInto[T number](r io.ReaderAt, at int64, dst []T) error {
 	return nil
 }
 
-func readBool(r io.ReaderAt, at int64, n int) ([]bool, error) {
-	b, err := read[uint8](r, at, n)
-	if err != nil {
-		return nil, err
-	}
-	s := make([]bool, n)
-	for i, v := range b {
-		if v > 1 {
-			return nil, malformed("element %d of a BOOL is %d", i, v)
+// readBool reads through a buffer of fixed size.
+func readBool(r io.ReaderAt, at int64, dst []bool) error {
+	buf := make([]uint8, min(1<<15, len(dst)))
+	for i := 0; i < len(dst); {
+		b := buf[:min(len(dst)-i, len(buf))]
+		if err := readInto(r, at+int64(i), b); err != nil {
+			return err
 		}
-		s[i] = v == 1
+		for _, v := range b {
+			if v > 1 {
+				return malformed("a BOOL is %d", v)
+			}
+			dst[i] = v == 1
+			i++
+		}
 	}
-	return s, nil
+	return nil
 }
 
 // readFloat32 reads len(dst) elements of a floating-point type.

@@ -9,8 +9,8 @@ import (
 
 var (
 	// ErrFormat is wrapped by errors about a file that breaks the format:
-	// truncated, inconsistent, or no safetensors file at all.
-	ErrFormat = errors.New("malformed safetensors")
+	// truncated, inconsistent, or no file of weights at all.
+	ErrFormat = errors.New("malformed file")
 	// ErrUnsupported is wrapped by errors about something valid that this
 	// package cannot do.
 	ErrUnsupported = errors.New("not supported")

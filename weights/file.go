@@ -11,22 +11,40 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// File is an open safetensors file. It is a Source, and safe for concurrent
-// use.
+// File is an open file of tensors, in any [Format]. It is a Source, and safe
+// for concurrent use.
 type File struct {
 	path   string
-	r      io.ReaderAt
 	closer io.Closer
-	*header
+	*contents
 }
 
-// Open opens a file and reads its header, not its tensors. The caller closes
-// it.
+// contents is what a file says before its tensors are read.
+type contents struct {
+	format Format
+	meta   map[string]string
+	names  []string
+	byName map[string]place
+	dicts  map[string]bool // of a PyTorch file: names of dictionaries inside, see StateDict
+	shards []*shard
+}
+
+// Open opens a file, whose format it recognises by the contents, and reads its
+// header, not its tensors. The caller closes it.
+//
+// The path may also be that of an index (model.safetensors.index.json), or of a
+// folder that holds, in this order of preference, model.safetensors,
+// model.safetensors.index.json, pytorch_model.bin or
+// pytorch_model.bin.index.json. Of a file in several parts, every part must be
+// there; each is opened when one of its tensors is first asked for, and Close
+// closes them all.
 func Open(path string) (*File, error) {
 	// Stat first: opening a named pipe would wait for its other end.
 	switch info, err := os.Stat(path); {
 	case err != nil:
 		return nil, &Error{File: path, Err: cause(err)}
+	case info.IsDir():
+		return openFolder(path)
 	case !info.Mode().IsRegular():
 		return nil, &Error{File: path, Err: unsupported("not a regular file")}
 	}
@@ -34,15 +52,35 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, &Error{File: path, Err: cause(err)}
 	}
-	info, err := f.Stat()
-	if err == nil {
-		var w *File
-		if w, err = open(path, f, info.Size()); err == nil {
-			w.closer = f
-			return w, nil
-		}
+	w, err := openFile(path, f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	return nil, errors.Join(err, f.Close())
+	return w, nil
+}
+
+// openFile opens what is in f, which it closes on success if it is an index.
+func openFile(path string, f *os.File) (*File, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, &Error{File: path, Err: cause(err)}
+	}
+	w, err := open(path, f, info.Size())
+	if err == nil {
+		w.closer = f
+		return w, nil
+	}
+	if !errors.Is(err, errIndex) {
+		return nil, err
+	}
+	index, err := readIndex(path, f, info.Size())
+	if err != nil {
+		return nil, blame(path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, &Error{File: path, Err: cause(err)}
+	}
+	return &File{path: path, contents: index}, nil
 }
 
 // cause drops the path that *Error states already.
@@ -54,26 +92,42 @@ func cause(err error) error {
 	return err
 }
 
+// blame makes err an *Error about a file.
+func blame(path string, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return &Error{File: path, Err: err}
+	}
+	if e.File == "" {
+		return &Error{path, e.Tensor, e.Err}
+	}
+	return e
+}
+
 // NewReader reads the header of a file of size bytes from r, which stays in use
 // as long as the File does and must allow parallel calls, as io.ReaderAt asks.
+// The format is recognised by the contents; an index is none of them, because
+// it needs the files that it names.
 func NewReader(r io.ReaderAt, size int64) (*File, error) { return open("", r, size) }
 
 func open(path string, r io.ReaderAt, size int64) (*File, error) {
-	h, err := readHeader(r, size)
+	c, err := load(r, size)
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) {
-			e.File = path
-			return nil, e
-		}
-		return nil, &Error{File: path, Err: err}
+		return nil, blame(path, err)
 	}
-	return &File{path: path, r: r, header: h}, nil
+	return &File{path: path, contents: c}, nil
 }
 
 // Close closes what Open opened; after it, reading a tensor fails. For a File
 // of NewReader it does nothing.
 func (f *File) Close() error {
+	if f.shards != nil {
+		var all []error
+		for _, s := range f.shards {
+			all = append(all, s.close())
+		}
+		return errors.Join(all...)
+	}
 	if f.closer == nil {
 		return nil
 	}
@@ -83,11 +137,17 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Path is what was given to Open, "" for a File of NewReader.
+// Path is what was given to Open, "" for a File of NewReader. For a folder it
+// is the file that was found in it.
 func (f *File) Path() string { return f.path }
 
+// Format is how the file stores its tensors.
+func (f *File) Format() Format { return f.format }
+
 // Metadata returns the strings stored beside the tensors, as a map that the
-// caller owns; empty if there are none.
+// caller owns; empty if there are none, as in every PyTorch file. Of an index
+// it is the strings, numbers and truth values of its "metadata", written as
+// there.
 func (f *File) Metadata() map[string]string {
 	if f.meta == nil {
 		return map[string]string{}
@@ -95,75 +155,57 @@ func (f *File) Metadata() map[string]string {
 	return maps.Clone(f.meta)
 }
 
-// Names lists the tensors in the order of the header.
+// Names lists the tensors in the order of the file. Those of a PyTorch file
+// that lie in dictionaries, lists or modules inside each other have names with
+// dots between: "state_dict.conv1.weight". [StateDict] takes the outer ones
+// away.
 func (f *File) Names() []string { return slices.Clone(f.names) }
+
+// find is where a tensor lies, and in which file.
+func (f *File) find(name string) (p place, path string, err error) {
+	p, ok := f.byName[name]
+	switch {
+	case !ok:
+		return p, "", missing(f.path, name)
+	case p.err != nil:
+		return p, "", &Error{f.path, name, p.err}
+	case p.shard == nil:
+		return p, f.path, nil
+	}
+	g, err := p.shard.open()
+	if err != nil {
+		return p, "", err
+	}
+	if _, ok := g.byName[name]; !ok {
+		return p, "", &Error{f.path, name, malformed("the index promises it in %s, which does not have it", quote(p.shard.name))}
+	}
+	return g.find(name)
+}
 
 // Info describes a tensor without reading it.
 func (f *File) Info(name string) (Info, error) {
-	e, ok := f.byName[name]
-	if !ok {
-		return Info{}, missing(f.path, name)
+	p, _, err := f.find(name)
+	if err != nil {
+		return Info{}, err
 	}
-	info := e.Info
+	info := p.Info
 	info.Shape = slices.Clone(info.Shape)
 	return info, nil
 }
 
 // Tensor reads a tensor. Its element type is the stored one, float32 for F16
-// and BF16.
+// and BF16. Whatever the order in which a PyTorch file stores the elements,
+// they arrive in row-major order.
 func (f *File) Tensor(name string) (*tensor.Dense, error) {
-	e, ok := f.byName[name]
-	if !ok {
-		return nil, missing(f.path, name)
-	}
-	t, err := f.tensor(e)
-	if err != nil {
-		return nil, &Error{f.path, name, err}
-	}
-	return t, nil
-}
-
-func (f *File) tensor(e entry) (*tensor.Dense, error) {
-	n := e.Elems()
-	if n == 0 {
-		return nil, unsupported("shape %v has no elements, which *tensor.Dense cannot hold", e.Shape)
-	}
-	at := f.data + e.begin
-	var data any
-	var err error
-	switch e.DType {
-	case F64:
-		data, err = read[float64](f.r, at, n)
-	case F32:
-		data, err = read[float32](f.r, at, n)
-	case F16, BF16:
-		dst := make([]float32, n)
-		data, err = dst, readFloat32(f.r, at, e.DType, dst)
-	case I64:
-		data, err = read[int64](f.r, at, n)
-	case I32:
-		data, err = read[int32](f.r, at, n)
-	case I16:
-		data, err = read[int16](f.r, at, n)
-	case I8:
-		data, err = read[int8](f.r, at, n)
-	case U64:
-		data, err = read[uint64](f.r, at, n)
-	case U32:
-		data, err = read[uint32](f.r, at, n)
-	case U16:
-		data, err = read[uint16](f.r, at, n)
-	case U8:
-		data, err = read[uint8](f.r, at, n)
-	case Bool:
-		data, err = readBool(f.r, at, n)
-	default:
-		return nil, unsupported("reading dtype %s", e.DType)
-	}
+	p, path, err := f.find(name)
 	if err != nil {
 		return nil, err
 	}
-	return dense(e.Shape, data), nil
+	t, err := p.tensor()
+	if err != nil {
+		return nil, &Error{path, name, err}
+	}
+	return t, nil
 }
 
 // dense wraps data, a slice with as many elements as shape.
@@ -176,21 +218,20 @@ func dense(shape []int, data any) *tensor.Dense {
 // values too large for one become infinite. On an error the contents of dst are
 // undefined.
 func (f *File) Float32(name string, dst []float32) error {
-	e, ok := f.byName[name]
-	if !ok {
-		return missing(f.path, name)
+	p, path, err := f.find(name)
+	if err != nil {
+		return err
 	}
-	var err error
 	switch {
-	case !e.DType.Float():
-		err = unsupported("reading %s as float32", e.DType)
-	case len(dst) != e.Elems():
-		err = fmt.Errorf("shape %v has %d elements, want %d", e.Shape, e.Elems(), len(dst))
+	case !p.DType.Float():
+		err = unsupported("reading %s as float32", p.DType)
+	case len(dst) != p.Elems():
+		err = fmt.Errorf("shape %v has %d elements, want %d", p.Shape, p.Elems(), len(dst))
 	default:
-		err = readFloat32(f.r, f.data+e.begin, e.DType, dst)
+		err = p.float32(dst)
 	}
 	if err != nil {
-		return &Error{f.path, name, err}
+		return &Error{path, name, err}
 	}
 	return nil
 }

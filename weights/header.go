@@ -18,18 +18,32 @@ const (
 	metadata  = "__metadata__" // the one key of a header that is no tensor
 )
 
-// entry is one tensor of a header.
+// entry is one tensor of a safetensors header.
 type entry struct {
 	Info
 	begin, end int64 // offsets into the data, which follow the header
 }
 
-// header is what a file says before its data.
+// header is what a safetensors file says before its data.
 type header struct {
 	meta   map[string]string
 	names  []string // in the header's order
 	byName map[string]entry
 	data   int64 // where the data begins in the file
+}
+
+// loadSafetensors reads the header of a safetensors file of size bytes.
+func loadSafetensors(r io.ReaderAt, size int64) (*contents, error) {
+	h, err := readHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	c := &contents{format: Safetensors, meta: h.meta, names: h.names, byName: make(map[string]place, len(h.names))}
+	for _, name := range h.names {
+		e := h.byName[name]
+		c.byName[name] = place{Info: e.Info, r: r, at: h.data + e.begin}
+	}
+	return c, nil
 }
 
 // readHeader reads and checks the header of a file of size bytes.

@@ -106,3 +106,31 @@ func (s *scanner) numbers(what string, all []int64, most int) ([]int64, error) {
 func inNumber(c byte) bool {
 	return '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
 }
+
+// skip steps over any value and returns its text.
+func (s *scanner) skip() string {
+	s.next()
+	from, depth := s.at, 0
+	for s.at < len(s.text) {
+		switch c := s.next(); c {
+		case '"':
+			s.str()
+		case '{', '[':
+			depth++
+			s.at++
+		case '}', ']':
+			depth--
+			s.at++
+		case ',', ':':
+			s.at++
+		default: // a number or a literal
+			for s.at < len(s.text) && (inNumber(s.text[s.at]) || 'a' <= s.text[s.at] && s.text[s.at] <= 'z') {
+				s.at++
+			}
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	return string(s.text[from:s.at])
+}
