@@ -62,6 +62,14 @@ type Heads struct {
 	Causal     bool
 }
 
+// MLP is the geometry of two linear layers with a norm before and an
+// activation between: [Rows,C] to [Rows,Hidden] to [Rows,Out].
+type MLP struct {
+	Rows, C, Hidden, Out int
+	Act                  kernel.Activation
+	Epsilon              float32 // of the norm
+}
+
 // Backend computes. Its methods may be called from several goroutines at once
 // as long as they do not write the same buffers.
 type Backend interface {
@@ -92,6 +100,13 @@ type Backend interface {
 	Linear(dst, x Buffer, w Weights, rows, out, in int, e Epilogue)
 	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int)
 	LinearBackwardWeight(dw, dy, x Buffer, rows, out, in int)
+
+	// PackMLP prepares the weights of MLP: w1 [h,c] and w2 [out,h].
+	PackMLP(w1, w2 Buffer, m MLP) Weights
+	// MLP computes residual + scale*(act(LayerNorm(x) W1 + b1) W2 + b2) in one
+	// pass; gamma nil leaves the norm out, other nil buffers their terms. dst
+	// may be residual, and x if that is the residual too.
+	MLP(dst, x Buffer, w Weights, gamma, beta, b1, b2, scale, residual Buffer, m MLP)
 
 	// LayerNorm normalises each row over its c elements; gamma and beta may
 	// be nil. mean and rstd [rows] receive statistics for the backward pass

@@ -33,6 +33,7 @@ func Run(t *testing.T, b device.Backend) {
 		{"memory", (*suite).memory},
 		{"conv", (*suite).conv},
 		{"linear", (*suite).linear},
+		{"mlp", (*suite).mlp},
 		{"layernorm", (*suite).layerNorm},
 		{"batchnorm", (*suite).batchNorm},
 		{"rmsnorm and simplenorm", (*suite).rowScales},

@@ -1,0 +1,83 @@
+package nn
+
+import (
+	"github.com/winnow-go/winnow/internal/device"
+)
+
+// MLP is a norm and two linear layers with an activation between, the second
+// half of a ConvNeXt block. It has no parameters of its own: it says that
+// layers belong together, so that inference can run them in one pass in which
+// the hidden layer never reaches memory.
+type MLP struct {
+	Norm     *LayerNorm // nil for none
+	FC1, FC2 *Linear
+	Act      Activation
+}
+
+// Forward computes x [..., C] to [..., Out] and applies e, which may have a
+// scale, drop path and a residual.
+func (l *MLP) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
+	if l == nil || l.FC1 == nil || l.FC2 == nil {
+		t.fail("", "mlp", "a layer is missing")
+		return t.empty()
+	}
+	if t.mode != Inference || e.Act != Identity || e.Norm != nil || l.FC1.c.Out != l.FC2.c.In {
+		if l.Norm != nil {
+			x = l.Norm.Forward(t, x)
+		}
+		return l.FC2.Forward(t, l.FC1.Forward(t, x, Epilogue{Act: l.Act}), e)
+	}
+	name := l.FC2.name
+	const kind = "mlp"
+	if !t.ready(name, kind, x) {
+		return t.empty()
+	}
+	if len(x.shape) < 2 || x.channels() != l.FC1.c.In || l.Norm != nil && x.channels() != l.Norm.Weight.Len() {
+		t.fail(name, kind, "input %v does not fit weight %v", x.shape, l.FC1.Weight.shape)
+		return t.empty()
+	}
+	shape := append(append([]int(nil), x.shape[:len(x.shape)-1]...), l.FC2.c.Out)
+	if !t.epilogueFits(name, kind, shape, &e) {
+		return t.empty()
+	}
+	o := &mlpOp{l: l, m: device.MLP{Rows: x.rows(), C: l.FC1.c.In, Hidden: l.FC1.c.Out, Out: l.FC2.c.Out, Act: l.Act}}
+	params := []*Param{l.FC1.Weight, l.FC1.Bias, l.FC2.Weight, l.FC2.Bias}
+	if l.Norm != nil {
+		o.m.Epsilon = l.Norm.eps
+		params = append(params, l.Norm.Weight, l.Norm.Bias)
+	}
+	return t.recordFused(name, o, &o.e, shape, params, x, e)
+}
+
+// mlpOp is the fused form, for inference alone.
+type mlpOp struct {
+	l *MLP
+	m device.MLP
+	e Epilogue
+}
+
+func (o *mlpOp) kind() string { return "mlp" }
+func (o *mlpOp) macs() int64 {
+	return int64(o.m.Rows) * int64(o.m.Hidden) * int64(o.m.C+o.m.Out)
+}
+func (o *mlpOp) readsIn(int) bool   { return false }
+func (o *mlpOp) readsOut() bool     { return false }
+func (o *mlpOp) inPlace(i int) bool { return i == 1 } // the residual, read just before it is written
+
+func (o *mlpOp) forward(t *Tape, n *node) {
+	dst := t.out(n)
+	l := o.l
+	var residual, gamma, beta device.Buffer
+	if len(n.in) > 1 {
+		residual = n.value(1)
+	}
+	if l.Norm != nil {
+		gamma, beta = t.param(l.Norm.Weight), t.param(l.Norm.Bias)
+	}
+	w := t.prepare(l, func() packed {
+		return packed{weights: t.b.PackMLP(t.param(l.FC1.Weight), t.param(l.FC2.Weight), o.m)}
+	}).weights
+	t.b.MLP(dst, n.in[0].buf, w, gamma, beta, t.param(l.FC1.Bias), t.param(l.FC2.Bias), t.param(o.e.Scale), residual, o.m)
+}
+
+func (o *mlpOp) backward(*Tape, *node) { panic("nn: the fused mlp is for inference") }
