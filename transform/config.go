@@ -24,35 +24,96 @@ const (
 	// Squash scales both sides to Config.Resize, whatever that does to the
 	// proportions, then cuts the middle square out.
 	Squash
+	// Border scales the longer side to Config.Resize and fills up the square
+	// around the picture with Config.Mean, in whole levels. Nothing is lost
+	// unless Resize exceeds Size.
+	Border
 )
 
-var crops = [...]string{"center", "squash"} // timm's names
+var crops = [...]string{"center", "squash", "border"} // timm's names
 
 // String is timm's name of it, as it stands in a model file.
-func (c Crop) String() string {
-	if c < 0 || int(c) >= len(crops) {
-		return fmt.Sprintf("crop(%d)", int(c))
-	}
-	return crops[c]
-}
+func (c Crop) String() string { return nameOf("crop mode", crops[:], int(c)) }
 
 // MarshalText writes the name.
-func (c Crop) MarshalText() ([]byte, error) {
-	if c < 0 || int(c) >= len(crops) {
-		return nil, fmt.Errorf("transform: no such crop mode: %d", int(c))
-	}
-	return []byte(crops[c]), nil
-}
+func (c Crop) MarshalText() ([]byte, error) { return marshalName("crop mode", crops[:], int(c)) }
 
 // UnmarshalText reads the name.
 func (c *Crop) UnmarshalText(text []byte) error {
-	for n, s := range crops {
-		if s == string(text) {
-			*c = Crop(n)
-			return nil
-		}
+	n, err := unmarshalName("crop mode", crops[:], text)
+	if err == nil {
+		*c = Crop(n)
 	}
-	return fmt.Errorf("transform: no such crop mode: %q", text)
+	return err
+}
+
+// Rounding is where the square begins when an odd number of pixels is left over
+// around it.
+type Rounding int
+
+const (
+	// HalfEven rounds to the even pixel: 5 halves are 2, 7 halves are 4. It is
+	// torchvision's and timm's.
+	HalfEven Rounding = iota
+	// Down takes the smaller number, and where the picture is smaller than the
+	// square puts the odd pixel of the frame left and above. It is that of
+	// Hugging Face's image processors.
+	Down
+)
+
+var roundings = [...]string{"half_even", "down"}
+
+// String is its name, as it stands in a model file.
+func (r Rounding) String() string { return nameOf("rounding", roundings[:], int(r)) }
+
+// MarshalText writes the name.
+func (r Rounding) MarshalText() ([]byte, error) { return marshalName("rounding", roundings[:], int(r)) }
+
+// UnmarshalText reads the name.
+func (r *Rounding) UnmarshalText(text []byte) error {
+	n, err := unmarshalName("rounding", roundings[:], text)
+	if err == nil {
+		*r = Rounding(n)
+	}
+	return err
+}
+
+// Conversion is when a picture becomes RGB. It matters for pictures with
+// palette, alpha, CMYK or 16-bit grey, and for no other.
+type Conversion int
+
+const (
+	// BeforeResize converts first. So do torchvision's and timm's data sets,
+	// and Hugging Face's processors.
+	BeforeResize Conversion = iota
+	// AfterCrop scales and crops the picture as it is and converts the result,
+	// as OpenAI's CLIP does (clip/clip.py, _transform). Pillow then resizes
+	// palettes and pictures of one bit by Nearest, colours with alpha
+	// multiplied by it, CMYK in its own four channels, and 16-bit grey with all
+	// its bits. It needs the picture as it was decoded; a picture that has been
+	// converted, or turned upright, is treated like RGB. Left out: grey
+	// palettes of GIF and BMP files and one-bit TIFF files, which Pillow takes
+	// for something else than their decoders here do.
+	AfterCrop
+)
+
+var conversions = [...]string{"before_resize", "after_crop"}
+
+// String is its name, as it stands in a model file.
+func (c Conversion) String() string { return nameOf("conversion", conversions[:], int(c)) }
+
+// MarshalText writes the name.
+func (c Conversion) MarshalText() ([]byte, error) {
+	return marshalName("conversion", conversions[:], int(c))
+}
+
+// UnmarshalText reads the name.
+func (c *Conversion) UnmarshalText(text []byte) error {
+	n, err := unmarshalName("conversion", conversions[:], text)
+	if err == nil {
+		*c = Conversion(n)
+	}
+	return err
 }
 
 // maxSize is the largest Config.Size, a quarter of a gigabyte of float32.
@@ -68,13 +129,14 @@ func imageNetStd() [3]float32  { return [3]float32{0.229, 0.224, 0.225} }
 // cuts out the middle 224 x 224 and normalises with ImageNet's statistics.
 //
 // It is comparable and safe to copy. As JSON it has timm's words for modes and
-// every default written out, so that a file means the same for ever.
+// every default written out, Rounding and Convert excepted, so that a file means
+// the same for ever. [Published] and [ReadRecipe] have the recipes of others.
 type Config struct {
 	// Size is the side of the square that the model takes, in pixels, up to
 	// 4096; 0 means 224.
 	Size int `json:"size"`
-	// Resize is the length of the shorter side (with Squash: of both) before
-	// the crop. 0 means floor(Size / CropPct).
+	// Resize is the length of the shorter side (with Squash: of both, with
+	// Border: of the longer) before the crop. 0 means floor(Size / CropPct).
 	Resize int `json:"resize"`
 	// CropPct is the part of the scaled picture's shorter side that the crop
 	// keeps, in (0, 1]; timm's crop_pct. It counts only where Resize is 0;
@@ -89,6 +151,10 @@ type Config struct {
 	// and (0.229, 0.224, 0.225).
 	Mean [3]float32 `json:"mean"`
 	Std  [3]float32 `json:"std"`
+	// Rounding is where the crop begins; zero is HalfEven, torchvision's.
+	Rounding Rounding `json:"rounding,omitempty"`
+	// Convert is when a picture becomes RGB; zero is BeforeResize.
+	Convert Conversion `json:"convert,omitempty"`
 }
 
 // ImageNet is torchvision's evaluation transform: shorter side 256, middle 224,
@@ -136,6 +202,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: no such interpolation: %d", ErrConfig, int(c.Interpolation))
 	case c.Crop < 0 || int(c.Crop) >= len(crops):
 		return fmt.Errorf("%w: no such crop mode: %d", ErrConfig, int(c.Crop))
+	case c.Rounding < 0 || int(c.Rounding) >= len(roundings):
+		return fmt.Errorf("%w: no such rounding: %d", ErrConfig, int(c.Rounding))
+	case c.Convert < 0 || int(c.Convert) >= len(conversions):
+		return fmt.Errorf("%w: no such conversion: %d", ErrConfig, int(c.Convert))
 	}
 	for i := range 3 {
 		m, s := float64(c.Mean[i]), float64(c.Std[i])
@@ -198,7 +268,8 @@ func (c Config) Apply(dst []float32, img image.Image) error {
 // normalised. It may be img itself.
 //
 // Sides are rounded like torchvision's: the longer one is cut off to a whole
-// number, the corner of the crop is rounded half to even.
+// number, the corner of the crop is rounded as Rounding says. With Border the
+// shorter one is rounded half to even, like timm's, but never below 1.
 func (c Config) Prepare(img image.Image) (*RGB, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -208,57 +279,14 @@ func (c Config) Prepare(img image.Image) (*RGB, error) {
 	if b.Empty() {
 		return nil, fmt.Errorf("transform: empty picture %dx%d", b.Dx(), b.Dy())
 	}
-	src := ToRGB(img)
-	w, h := c.Resize, c.Resize
-	if c.Crop == Centre {
-		w, h = shorterSide(src.W, src.H, c.Resize)
-		if max(w, h) > maxSide {
-			return nil, fmt.Errorf("%w: %dx%d with its shorter side scaled to %d", ErrTooLarge, src.W, src.H, c.Resize)
+	fill := [3]uint8{}
+	if c.Crop == Border {
+		for i, m := range c.Mean {
+			fill[i] = uint8(min(max(math.RoundToEven(255*float64(m)), 0), 255))
 		}
 	}
-	scaled, err := Resize(src, w, h, c.Interpolation)
-	if err != nil {
-		return nil, err
+	if c.Convert == AfterCrop {
+		return c.ownMode(img, fill)
 	}
-	return centreCrop(scaled, c.Size), nil
-}
-
-// shorterSide is the size of torchvision's Resize(size).
-func shorterSide(w, h, size int) (int, int) {
-	if w <= h {
-		return size, int(float64(size) * float64(h) / float64(w))
-	}
-	return int(float64(size) * float64(w) / float64(h)), size
-}
-
-// centreCrop is torchvision's CenterCrop: black where the picture is smaller.
-func centreCrop(src *RGB, size int) *RGB {
-	if src.W == size && src.H == size {
-		return src
-	}
-	dst := NewRGB(size, size)
-	if src.W < size || src.H < size { // pad, the odd pixel to the right and below
-		left, top := max(0, size-src.W)/2, max(0, size-src.H)/2
-		w, h := max(src.W, size), max(src.H, size)
-		padded := NewRGB(w, h)
-		padded.paste(src, left, top)
-		src = padded
-	}
-	dst.paste(src, -half(src.W-size), -half(src.H-size))
-	return dst
-}
-
-// half is n/2, rounded half to even.
-func half(n int) int { return int(math.RoundToEven(float64(n) / 2)) }
-
-// paste copies src over p with its corner at (x, y); what does not fit is left
-// out.
-func (p *RGB) paste(src *RGB, x, y int) {
-	from, to := max(0, -x), min(src.W, p.W-x)
-	if from >= to {
-		return
-	}
-	for sy := max(0, -y); sy < min(src.H, p.H-y); sy++ {
-		copy(p.Pix[((sy+y)*p.W+x+from)*3:], src.Pix[(sy*src.W+from)*3:(sy*src.W+to)*3])
-	}
+	return c.square(ToRGB(img), c.Interpolation, fill)
 }

@@ -26,7 +26,7 @@ func TestZeroConfigMeansWhatItSays(t *testing.T) {
 }
 
 func TestConfigTravelsAsJSON(t *testing.T) {
-	for _, c := range []Config{{}, ImageNet(), Native(32), {Size: 160, CropPct: 0.95, Interpolation: Bicubic, Crop: Squash, Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5}}} {
+	for _, c := range []Config{{}, ImageNet(), Native(32), {Crop: Border, Rounding: Down, Convert: AfterCrop}, {Size: 160, CropPct: 0.95, Interpolation: Bicubic, Crop: Squash, Mean: [3]float32{0.5, 0.5, 0.5}, Std: [3]float32{0.5, 0.5, 0.5}}} {
 		text, err := json.Marshal(c)
 		if err != nil {
 			t.Fatal(err)
@@ -59,6 +59,8 @@ func TestBadConfigsAreErrors(t *testing.T) {
 		"crop share tiny":     {CropPct: 1e-300},
 		"interpolation":       {Interpolation: 99},
 		"crop":                {Crop: -1},
+		"rounding":            {Rounding: 2},
+		"conversion":          {Convert: -1},
 		"mean NaN":            {Mean: [3]float32{nan, 0, 0}, Std: [3]float32{1, 1, 1}},
 		"deviation zero":      {Std: [3]float32{1, 0, 1}},
 		"deviation NaN":       {Std: [3]float32{1, nan, 1}},
@@ -76,7 +78,7 @@ func TestBadConfigsAreErrors(t *testing.T) {
 			t.Errorf("%s: Normalizer succeeds", name)
 		}
 	}
-	for _, text := range []string{`{"size":-1}`, `{"size":224,"border":true}`, `{"interpolation":"cubic"}`, `{"crop":"border"}`, `[]`, `{"std":[1,1]}`, `{"size":1e9}`} {
+	for _, text := range []string{`{"size":-1}`, `{"size":224,"border":true}`, `{"interpolation":"cubic"}`, `{"crop":"frame"}`, `{"rounding":"up"}`, `{"convert":"never"}`, `[]`, `{"std":[1,1]}`, `{"size":1e9}`} {
 		c := Native(7)
 		if err := json.Unmarshal([]byte(text), &c); err == nil {
 			t.Errorf("%s is read", text)
@@ -115,7 +117,7 @@ func TestSidesAreRoundedLikeTorchvision(t *testing.T) {
 
 func TestSmallPictureGetsABlackFrame(t *testing.T) {
 	p := gradient(3, 4)
-	got := centreCrop(p, 6)
+	got := Config{Size: 6}.WithDefaults().crop(p, [3]uint8{})
 	for y := range 6 {
 		for x := range 6 {
 			want := p.At(x-1, y-1) // torchvision: (6-3)/2 = 1 left, (6-4)/2 = 1 above

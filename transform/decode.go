@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/gif"
 	"image/jpeg"
-	"image/png"
 	"io"
 
 	"golang.org/x/image/bmp"
@@ -58,8 +57,10 @@ func (l Limits) WithDefaults() Limits {
 // Decode reads one picture from r and turns it upright.
 //
 // It reads r to its end, at most Limits.MaxBytes. The image has the type that
-// its decoder gives it; one that had to be turned, or a WebP with loss, is an
-// [*RGB]. Of an animated GIF it is the first frame on the canvas of the animation.
+// its decoder gives it, but for these: one that had to be turned, or a WebP with
+// loss and without alpha, is an [*RGB]; a PNG of one bit is an *image.Paletted of
+// black and white; and a PNG's transparent colour (tRNS of a picture without
+// palette) is an ordinary colour. Of an animated GIF it is the first frame on the canvas of the animation.
 //
 // Errors wrap [ErrFormat] (also for empty input), [ErrTooLarge], [ErrCorrupt],
 // or are those of r.
@@ -148,20 +149,6 @@ func decodeConfig(format Format, data []byte, limits Limits) (c image.Config, er
 	return c, nil
 }
 
-// pngConfig reads the size before anything else: image/png reports a size of
-// its own limits as a damaged file.
-func pngConfig(data []byte) (image.Config, error) {
-	const ihdr = 16 // signature, length, "IHDR"
-	if len(data) >= ihdr+8 && string(data[12:16]) == "IHDR" {
-		w := int64(be32(data[ihdr:]))
-		h := int64(be32(data[ihdr+4:]))
-		if w > 0 && h > 0 && w <= 1<<31-1 && h <= 1<<31-1 && w > (1<<31-1)/8/h {
-			return image.Config{Width: int(w), Height: int(h)}, nil
-		}
-	}
-	return png.DecodeConfig(bytes.NewReader(data))
-}
-
 func be32(b []byte) uint32 {
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
@@ -177,7 +164,7 @@ func decode(format Format, data []byte) (img image.Image, err error) {
 	case JPEG:
 		return jpeg.Decode(r)
 	case PNG:
-		return png.Decode(r)
+		return decodePNG(data)
 	case GIF:
 		return decodeGIF(data)
 	case BMP:

@@ -22,30 +22,20 @@ const (
 var interpolations = [...]string{"bilinear", "bicubic", "nearest", "box", "hamming", "lanczos"}
 
 // String is the name as it stands in a model file.
-func (i Interpolation) String() string {
-	if i < 0 || int(i) >= len(interpolations) {
-		return fmt.Sprintf("interpolation(%d)", int(i))
-	}
-	return interpolations[i]
-}
+func (i Interpolation) String() string { return nameOf("interpolation", interpolations[:], int(i)) }
 
 // MarshalText writes the name.
 func (i Interpolation) MarshalText() ([]byte, error) {
-	if i < 0 || int(i) >= len(interpolations) {
-		return nil, fmt.Errorf("transform: no such interpolation: %d", int(i))
-	}
-	return []byte(interpolations[i]), nil
+	return marshalName("interpolation", interpolations[:], int(i))
 }
 
 // UnmarshalText reads the name.
 func (i *Interpolation) UnmarshalText(text []byte) error {
-	for n, s := range interpolations {
-		if s == string(text) {
-			*i = Interpolation(n)
-			return nil
-		}
+	n, err := unmarshalName("interpolation", interpolations[:], text)
+	if err == nil {
+		*i = Interpolation(n)
 	}
-	return fmt.Errorf("transform: no such interpolation: %q", text)
+	return err
 }
 
 // filter returns the kernel on x >= 0 and where it ends.
@@ -110,49 +100,62 @@ const (
 // 8-bit pixels and weights with 22 bits after the point, rounded to 8 bits
 // after each pass (the algorithm of libImaging/Resample.c).
 func Resize(src *RGB, w, h int, how Interpolation) (*RGB, error) {
+	same, err := checkResize(src.W, src.H, w, h, how)
 	switch {
-	case w < 1 || h < 1 || w > maxSide || h > maxSide:
-		return nil, fmt.Errorf("transform: resize to %dx%d: sides must be in [1, %d]", w, h, maxSide)
-	case how < 0 || int(how) >= len(interpolations):
-		return nil, fmt.Errorf("transform: resize: no such interpolation: %d", int(how))
-	case src.W < 1 || src.H < 1:
-		return nil, fmt.Errorf("transform: resize: empty picture %dx%d", src.W, src.H)
-	case w == src.W && h == src.H:
+	case err != nil:
+		return nil, err
+	case same:
 		return src, nil
-	case int64(w)*int64(max(h, src.H)) > maxScratch:
-		return nil, fmt.Errorf("%w: to resize from %dx%d to %dx%d", ErrTooLarge, src.W, src.H, w, h)
 	case how == Nearest:
 		return nearest(src, w, h), nil
 	}
 	return resample(src, w, h, how), nil
 }
 
+// checkResize tells whether the size is the same.
+func checkResize(sw, sh, w, h int, how Interpolation) (same bool, err error) {
+	switch {
+	case w < 1 || h < 1 || w > maxSide || h > maxSide:
+		return false, fmt.Errorf("transform: resize to %dx%d: sides must be in [1, %d]", w, h, maxSide)
+	case how < 0 || int(how) >= len(interpolations):
+		return false, fmt.Errorf("transform: resize: no such interpolation: %d", int(how))
+	case sw < 1 || sh < 1:
+		return false, fmt.Errorf("transform: resize: empty picture %dx%d", sw, sh)
+	case w == sw && h == sh:
+		return true, nil
+	case int64(w)*int64(max(h, sh)) > maxScratch:
+		return false, fmt.Errorf("%w: to resize from %dx%d to %dx%d", ErrTooLarge, sw, sh, w, h)
+	}
+	return false, nil
+}
+
 // taps are the weights of one pass: output i is the sum over k of
 // weight[i*size+k] times input first[i]+k, k < count[i].
-type taps struct {
+type taps[T int32 | float64] struct {
 	size         int
 	first, count []int32
-	weight       []int32
+	weight       []T
 }
 
 const fraction = 32 - 8 - 2 // bits after the point; 8 for the pixel, 2 for overshoot
 
-func newTaps(in, out int, how Interpolation) *taps {
+// exactTaps are the weights before they are rounded, those of one output adding
+// up to 1.
+func exactTaps(in, out int, how Interpolation) *taps[float64] {
 	f, support := how.filter()
 	scale := float64(in) / float64(out)
 	widen := max(scale, 1)
 	support *= widen
-	t := &taps{size: int(math.Ceil(support))*2 + 1, first: make([]int32, out), count: make([]int32, out)}
-	t.weight = make([]int32, out*t.size)
-	exact := make([]float64, t.size)
+	t := &taps[float64]{size: int(math.Ceil(support))*2 + 1, first: make([]int32, out), count: make([]int32, out)}
+	t.weight = make([]float64, out*t.size)
 	inv := 1 / widen
 	for i := range out {
 		centre := float64((float64(i) + 0.5) * scale)
 		lo := max(0, int(centre-support+0.5))
 		hi := min(in, int(centre+support+0.5))
-		n := hi - lo
+		exact := t.weight[i*t.size : i*t.size+hi-lo]
 		sum := 0.0
-		for k := range n {
+		for k := range exact {
 			x := (float64(k+lo) - centre + 0.5) * inv
 			var v float64
 			if f == nil {
@@ -167,27 +170,32 @@ func newTaps(in, out int, how Interpolation) *taps {
 		}
 		if sum != 0 {
 			sum = 1 / sum
-		}
-		w := t.weight[i*t.size:]
-		for k := range n {
-			v := exact[k]
-			if sum != 0 {
-				v *= sum
-			}
-			if v < 0 {
-				w[k] = int32(-0.5 + float64(v*(1<<fraction)))
-			} else {
-				w[k] = int32(0.5 + float64(v*(1<<fraction)))
+			for k := range exact {
+				exact[k] *= sum
 			}
 		}
-		t.first[i], t.count[i] = int32(lo), int32(n)
+		t.first[i], t.count[i] = int32(lo), int32(hi-lo)
 	}
 	return t
 }
 
+// newTaps are the weights in fixed point.
+func newTaps(in, out int, how Interpolation) *taps[int32] {
+	t := exactTaps(in, out, how)
+	weight := make([]int32, len(t.weight))
+	for i, v := range t.weight {
+		if v < 0 {
+			weight[i] = int32(-0.5 + float64(v*(1<<fraction)))
+		} else {
+			weight[i] = int32(0.5 + float64(v*(1<<fraction)))
+		}
+	}
+	return &taps[int32]{t.size, t.first, t.count, weight}
+}
+
 func resample(src *RGB, w, h int, how Interpolation) *RGB {
 	horizontal, vertical := w != src.W, h != src.H
-	var down *taps
+	var down *taps[int32]
 	first, last := 0, src.H // the rows that the second pass reads
 	if vertical {
 		down = newTaps(src.H, h, how)
@@ -195,10 +203,10 @@ func resample(src *RGB, w, h int, how Interpolation) *RGB {
 		last = int(down.first[h-1] + down.count[h-1])
 	}
 	if horizontal {
-		across := newTaps(src.W, w, how)
+		columns := newTaps(src.W, w, how)
 		mid := NewRGB(w, last-first)
 		for y := range mid.H {
-			across.row(mid.Pix[y*w*3:(y+1)*w*3], src.Pix[(first+y)*src.W*3:(first+y+1)*src.W*3])
+			across(columns, mid.Pix[y*w*3:(y+1)*w*3], src.Pix[(first+y)*src.W*3:(first+y+1)*src.W*3])
 		}
 		src = mid
 	} else if vertical {
@@ -230,8 +238,8 @@ func resample(src *RGB, w, h int, how Interpolation) *RGB {
 	return dst
 }
 
-// row is the first pass for one row.
-func (t *taps) row(dst, src []uint8) {
+// across is the first pass for one row.
+func across(t *taps[int32], dst, src []uint8) {
 	for i := range t.first {
 		lo, n := int(t.first[i]), int(t.count[i])
 		in := src[3*lo : 3*(lo+n)]
@@ -249,22 +257,10 @@ func (t *taps) row(dst, src []uint8) {
 	}
 }
 
-// nearest takes the pixel in which the centre of the new one falls. The
-// positions are summed up step by step, like Pillow's affine transform: it
-// matters where a centre falls on an edge.
+// nearest takes the pixel in which the centre of the new one falls.
 func nearest(src *RGB, w, h int) *RGB {
 	dst := NewRGB(w, h)
-	steps := func(in, out int) []int {
-		at := make([]int, out)
-		step := float64(in) / float64(out)
-		x := step * 0.5
-		for i := range at {
-			at[i] = min(int(x), in-1)
-			x += step
-		}
-		return at
-	}
-	xs, ys := steps(src.W, w), steps(src.H, h)
+	xs, ys := nearestSteps(src.W, w), nearestSteps(src.H, h)
 	for y, sy := range ys {
 		row := src.Pix[sy*src.W*3 : (sy+1)*src.W*3]
 		out := dst.Pix[y*w*3 : (y+1)*w*3]
@@ -273,4 +269,18 @@ func nearest(src *RGB, w, h int) *RGB {
 		}
 	}
 	return dst
+}
+
+// nearestSteps are the positions that nearest takes along one side. They are
+// summed up step by step, like Pillow's affine transform: it matters where a
+// centre falls on an edge.
+func nearestSteps(in, out int) []int {
+	at := make([]int, out)
+	step := float64(in) / float64(out)
+	x := step * 0.5
+	for i := range at {
+		at[i] = min(int(x), in-1)
+		x += step
+	}
+	return at
 }

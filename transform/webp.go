@@ -8,7 +8,8 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// decodeWebP returns pictures of the lossy kind as *RGB. Their planes are not
+// decodeWebP returns pictures of the lossy kind as *RGB, with alpha as
+// *image.NRGBA. Their planes are not
 // JFIF's, for which image.YCbCr stands: luma runs from 16 to 235 (RFC 6386,
 // section 9.2), and the usual conversion would grey the picture out.
 func decodeWebP(data []byte) (image.Image, error) {
@@ -20,9 +21,22 @@ func decodeWebP(data []byte) (image.Image, error) {
 	case *image.YCbCr:
 		return fromVP8(m), nil
 	case *image.NYCbCrA:
-		return fromVP8(&m.YCbCr), nil
+		return withAlpha(fromVP8(&m.YCbCr), m), nil
 	}
 	return img, nil
+}
+
+func withAlpha(p *RGB, m *image.NYCbCrA) *image.NRGBA {
+	dst := image.NewNRGBA(p.Bounds())
+	for y := range p.H {
+		alpha := m.A[y*m.AStride : y*m.AStride+p.W]
+		for x, a := range alpha {
+			i := y*p.W + x
+			copy(dst.Pix[4*i:4*i+3], p.Pix[3*i:3*i+3])
+			dst.Pix[4*i+3] = a
+		}
+	}
+	return dst
 }
 
 // fromVP8 converts with libwebp's arithmetic: chroma smoothed between samples,
