@@ -99,7 +99,8 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, probs, q, k, v []float32, s Sha
 		in, out := s.at(task)
 		kt, kMem := pack(a, transposed(k[in:], s.stride()), s.Dim, s.T)
 		vp, vMem := pack(a, rows(v[in:], s.stride()), s.T, s.Dim)
-		scores, rowsAtOnce := probs, s.T
+		var scores []float32
+		rowsAtOnce := s.T
 		if probs == nil {
 			rowsAtOnce = min(block, s.T)
 			scores = a.Get(rowsAtOnce * s.T)
