@@ -1,22 +1,27 @@
 // Package resnet builds ResNet models (He et al. 2016, Deep Residual Learning
 // for Image Recognition, arXiv:1512.03385) for package nn: the ImageNet family
-// 18 to 152 and the CIFAR family 8 to 110.
+// with timm's variants of it (ResNeXt, wide, SE, ECA, anti-aliased, group norm,
+// ResNet-RS, SENet-154), and the CIFAR family.
 //
 //	m := resnet.ResNet18(10)         // 10 classes
 //	nn.Initialize(m, 1)              // from scratch, seed 1, or
 //	err := nn.Load(m, file, nn.LoadOptions{}) // from a checkpoint
 //
-// Names and shapes of parameters are timm's and torchvision's; the CIFAR
-// family has conv1, bn1, layer1 to layer3 and fc, and Translate renames
-// checkpoints from akamaster/pytorch_resnet_cifar10. Inputs are [N,H,W,3],
+// Preset knows every published model by timm's name; a Config describes any
+// other. Names and shapes of parameters are timm's and torchvision's; the CIFAR
+// family has conv1, bn1, layer1 to layer3 and fc. Translate renames checkpoints
+// of Hugging Face and akamaster/pytorch_resnet_cifar10, and Detect reads a
+// configuration from a checkpoint's names and shapes. Inputs are [N,H,W,3],
 // outputs logits [N,K].
 //
 // Bottlenecks have their stride on the 3x3 convolution (v1.5), as torchvision's
-// do. timm's other stems, attention blocks and shortcuts are not here yet.
+// do.
 package resnet
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/winnow-go/winnow/nn"
 )
@@ -26,18 +31,41 @@ type Model struct {
 	cfg    Config
 	err    error
 	params []*nn.Param
-	conv   *nn.Conv
-	bn     *nn.BatchNorm
-	blocks []block
+	act    nn.Activation
+	stem   []unit
+	pool   func(t *nn.Tape, x *nn.Tensor) *nn.Tensor // nil without
+	stages [][]block
 	fc     *nn.Linear
 }
 
-// block is a chain of convolutions, each with its norm, beside a shortcut.
+// unit is a convolution and one of two norms.
+type unit struct {
+	conv  *nn.Conv
+	batch *nn.BatchNorm
+	group *nn.GroupNorm
+}
+
+func (u unit) forward(t *nn.Tape, x *nn.Tensor, e nn.Epilogue) *nn.Tensor {
+	if u.group != nil {
+		return u.group.Forward(t, u.conv.Forward(t, x, nn.Epilogue{}), e)
+	}
+	e.Norm = u.batch
+	return u.conv.Forward(t, x, e)
+}
+
+// attention weighs channels.
+type attention interface {
+	Forward(t *nn.Tape, x *nn.Tensor, e nn.Epilogue) *nn.Tensor
+}
+
+// block is a chain of convolutions beside a shortcut.
 type block struct {
-	convs    []*nn.Conv
-	norms    []*nn.BatchNorm
-	shortcut func(t *nn.Tape, x *nn.Tensor) *nn.Tensor
-	dropPath float64
+	units     []unit
+	smaller   func(t *nn.Tape, x *nn.Tensor) *nn.Tensor // after the convolution that would have the stride; nil without
+	after     int                                       // that convolution
+	attention attention                                 // nil without
+	shortcut  func(t *nn.Tape, x *nn.Tensor) *nn.Tensor
+	dropPath  float64
 }
 
 // New builds a model without allocating its weights. An error wraps ErrConfig.
@@ -52,6 +80,7 @@ func New(cfg Config) (*Model, error) {
 // builder holds what the layers of one model share.
 type builder struct {
 	Config
+	act  nn.Activation
 	init nn.Init
 }
 
@@ -62,39 +91,36 @@ func build(cfg Config) *Model {
 	if m.err != nil {
 		return m
 	}
-	b := builder{cfg.withDefaults(), nn.KaimingFanOut}
+	b := builder{Config: cfg.withDefaults(), init: nn.KaimingFanOut}
+	b.act, m.err = nn.ParseActivation(b.Act)
+	m.act = b.act
 	if b.Init == FanIn {
 		b.init = nn.KaimingFanIn
 	}
 	s := nn.NewScope()
-	stem := nn.ConvConfig{In: 3, Out: b.StemOut, Kernel: nn.Square(7), Stride: 2, Padding: 3, Init: b.init}
-	switch b.Stem {
-	case Small1:
-		stem.Kernel, stem.Stride, stem.Padding = nn.Square(3), 1, 1
-	case Small2:
-		stem.Kernel, stem.Stride, stem.Padding = nn.Square(3), 2, 1
-	}
-	m.conv = nn.NewConv(s.Sub("conv1"), stem)
-	m.bn = b.norm(s.Sub("bn1"), b.StemOut, false)
+	m.stem = b.stem(s)
+	m.pool = b.pool(s)
 
 	total, n, in := 0, 0, b.StemOut
 	for _, l := range b.Layers {
 		total += l
 	}
 	for i, l := range b.Layers {
+		var stage []block
 		for j := range l {
 			stride := 1
 			if i > 0 && j == 0 {
 				stride = 2
 			}
-			blk := b.block(s.Sub(fmt.Sprintf("layer%d", i+1), j), in, b.Widths[i], stride)
+			blk := b.block(s.Sub("layer"+strconv.Itoa(i+1), j), i, in, stride)
 			if total > 1 {
 				blk.dropPath = b.DropPath * float64(n) / float64(total-1)
 			}
-			m.blocks = append(m.blocks, blk)
-			in = b.outer(b.Widths[i])
+			stage = append(stage, blk)
+			_, _, in = b.channels(i)
 			n++
 		}
+		m.stages = append(m.stages, stage)
 	}
 	head := nn.LinearConfig{In: in, Out: b.Classes, BiasInit: nn.UniformFanIn(in)}
 	if b.Init == FanIn {
@@ -105,47 +131,157 @@ func build(cfg Config) *Model {
 	return m
 }
 
-func (b builder) norm(s *nn.Scope, channels int, last bool) *nn.BatchNorm {
-	c := nn.BatchNormConfig{Channels: channels, Epsilon: b.Epsilon}
+// unit declares a convolution and its norm. last says that it ends a block.
+func (b *builder) unit(conv, norm *nn.Scope, c nn.ConvConfig, last bool) unit {
+	c.Init = b.init
+	u := unit{conv: nn.NewConv(conv, c)}
+	weight := nn.Ones
 	if last && b.Init == FanOut {
-		c.WeightInit = nn.Zeros // each block starts as the identity (Goyal et al. 2017, arXiv:1706.02677)
+		weight = nn.Zeros // each block starts as the identity (Goyal et al. 2017, arXiv:1706.02677)
 	}
-	return nn.NewBatchNorm(s, c)
+	if b.Norm == Group {
+		u.group = nn.NewGroupNorm(norm, nn.GroupNormConfig{Channels: c.Out, Groups: groups, Epsilon: b.Epsilon, WeightInit: weight})
+	} else {
+		u.batch = nn.NewBatchNorm(norm, nn.BatchNormConfig{Channels: c.Out, Epsilon: b.Epsilon, WeightInit: weight})
+	}
+	return u
 }
 
-func (b builder) block(s *nn.Scope, in, width, stride int) block {
-	var blk block
-	outer, inner := b.outer(width), b.inner(width)
-	add := func(c nn.ConvConfig, last bool) {
-		c.Init = b.init
-		n := len(blk.convs) + 1
-		blk.convs = append(blk.convs, nn.NewConv(s.Sub(fmt.Sprintf("conv%d", n)), c))
-		blk.norms = append(blk.norms, b.norm(s.Sub(fmt.Sprintf("bn%d", n)), c.Out, last))
+func (b *builder) stem(s *nn.Scope) []unit {
+	c := nn.ConvConfig{In: b.In, Out: b.StemOut, Kernel: nn.Square(3), Padding: 1, Stride: 2}
+	switch b.Stem {
+	case Published:
+		c.Kernel, c.Padding = nn.Square(7), 3
+	case Small1:
+		c.Stride = 1
+	case Deep, Tiered:
+		var units []unit
+		for i, out := range b.tiers() {
+			c.Out = out
+			units = append(units, b.unit(s.Sub("conv1", 3*i), s.Sub("conv1", 3*i+1), c, false))
+			c.In, c.Stride = out, 1
+		}
+		c.Out = b.StemOut
+		return append(units, b.unit(s.Sub("conv1", 6), s.Sub("bn1"), c, false))
 	}
-	if b.Block == Basic {
-		add(nn.ConvConfig{In: in, Out: width, Kernel: nn.Square(3), Stride: stride, Padding: 1}, false)
-		add(nn.ConvConfig{In: width, Out: outer, Kernel: nn.Square(3), Padding: 1}, true)
-	} else {
-		add(nn.ConvConfig{In: in, Out: inner, Kernel: nn.Square(1)}, false)
-		add(nn.ConvConfig{In: inner, Out: inner, Kernel: nn.Square(3), Stride: stride, Padding: 1, Groups: b.Groups}, false)
-		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(1)}, true)
-	}
+	return []unit{b.unit(s.Sub("conv1"), s.Sub("bn1"), c, false)}
+}
+
+// pool is what follows the stem, nil for nothing.
+func (b *builder) pool(s *nn.Scope) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
 	switch {
-	case stride == 1 && in == outer:
-		blk.shortcut = func(_ *nn.Tape, x *nn.Tensor) *nn.Tensor { return x }
-	case b.Shortcut == Padding:
-		before := (outer - in) / 2
-		blk.shortcut = func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-			return t.Subsample(x, stride, before, outer-in-before)
-		}
-	default:
-		conv := nn.NewConv(s.Sub("downsample", 0), nn.ConvConfig{In: in, Out: outer, Kernel: nn.Square(1), Stride: stride, Init: b.init})
-		bn := b.norm(s.Sub("downsample", 1), outer, false)
-		blk.shortcut = func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-			return conv.Forward(t, x, nn.Epilogue{Norm: bn})
+	case !b.Stem.pooled():
+		return nil
+	case b.Pool == ConvPool:
+		return b.convPool(s.Sub("maxpool"))
+	case b.AntiAlias == AveragePool:
+		return b.smaller(2)
+	case b.AntiAlias == BlurPool:
+		blur := b.smaller(2)
+		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+			return blur(t, t.MaxPool(x, nn.Window{Size: 3, Stride: 1, Padding: 1}))
 		}
 	}
+	return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+		return t.MaxPool(x, nn.Window{Size: 3, Stride: 2, Padding: 1})
+	}
+}
+
+func (b *builder) convPool(s *nn.Scope) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+	c := nn.ConvConfig{In: b.StemOut, Out: b.StemOut, Kernel: nn.Square(3), Stride: 2, Padding: 1}
+	e := nn.Epilogue{Act: b.act}
+	if b.AntiAlias == NoAntiAlias {
+		u := b.unit(s.Sub(0), s.Sub(1), c, false)
+		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return u.forward(t, x, e) }
+	}
+	// The filter lies between the convolution and its norm. Both are linear
+	// and the filter's weights add up to 1, but a batch's statistics are those
+	// of what was filtered.
+	c.Stride = 1
+	u, smaller := b.unit(s.Sub(0), s.Sub(2), c, false), b.smaller(2)
+	return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+		x = smaller(t, u.conv.Forward(t, x, nn.Epilogue{}))
+		if u.group != nil {
+			return u.group.Forward(t, x, e)
+		}
+		return u.batch.Forward(t, x, b.act)
+	}
+}
+
+// smaller reduces the size without aliasing, nil for stride 1 or without
+// anti-aliasing.
+func (b *builder) smaller(stride int) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+	switch {
+	case stride == 1 || b.AntiAlias == NoAntiAlias:
+		return nil
+	case b.AntiAlias == BlurPool:
+		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Blur(x, stride) }
+	}
+	return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.AvgPool(x, nn.Window{Size: stride}, false) }
+}
+
+func (b *builder) block(s *nn.Scope, stage, in, stride int) block {
+	var blk block
+	first, inner, outer := b.channels(stage)
+	add := func(c nn.ConvConfig, last bool) {
+		n := len(blk.units) + 1
+		blk.units = append(blk.units, b.unit(s.Sub(fmt.Sprintf("conv%d", n)), s.Sub(fmt.Sprintf("bn%d", n)), c, last))
+	}
+	blk.smaller = b.smaller(stride)
+	strided := stride
+	if blk.smaller != nil {
+		strided = 1
+	}
+	if b.Blocks[stage] == Basic {
+		add(nn.ConvConfig{In: in, Out: inner, Kernel: nn.Square(3), Stride: strided, Padding: 1}, false)
+		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(3), Padding: 1}, true)
+	} else {
+		add(nn.ConvConfig{In: in, Out: first, Kernel: nn.Square(1)}, false)
+		add(nn.ConvConfig{In: first, Out: inner, Kernel: nn.Square(3), Stride: strided, Padding: 1, Groups: b.Groups}, false)
+		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(1)}, true)
+		blk.after = 1
+	}
+	switch b.Attention {
+	case SqueezeExcite:
+		blk.attention = nn.NewSqueezeExcite(s.Sub("se"), outer, b.squeezed(outer))
+	case ChannelFilter:
+		blk.attention = nn.NewChannelAttention(s.Sub("se"), taps(outer))
+	}
+	blk.shortcut = b.shortcut(s, in, outer, stride)
 	return blk
+}
+
+// taps is how many neighbours channel attention looks at: |log2 C + 1|/2, made
+// odd, at least 3 (arXiv:1910.03151, equation 12 with γ 2 and b 1).
+func taps(channels int) int {
+	return max(int(math.Abs(math.Log2(float64(channels))+1)/2)|1, 3)
+}
+
+func (b *builder) shortcut(s *nn.Scope, in, out, stride int) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+	if stride == 1 && in == out {
+		return func(_ *nn.Tape, x *nn.Tensor) *nn.Tensor { return x }
+	}
+	c := nn.ConvConfig{In: in, Out: out, Kernel: nn.Square(1), Stride: stride}
+	switch b.Shortcut {
+	case Padding:
+		before := (out - in) / 2
+		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Subsample(x, stride, before, out-in-before) }
+	case Average:
+		c.Stride = 1
+		u := b.unit(s.Sub("downsample", 1), s.Sub("downsample", 2), c, false)
+		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+			if stride > 1 {
+				x = t.AvgPool(x, nn.Window{Size: 2, Stride: stride, Ceil: true}, false)
+			}
+			return u.forward(t, x, nn.Epilogue{})
+		}
+	case Wide:
+		if stride > 1 {
+			c.Kernel, c.Padding = nn.Square(3), 1
+		}
+	}
+	u := b.unit(s.Sub("downsample", 0), s.Sub("downsample", 1), c, false)
+	return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return u.forward(t, x, nn.Epilogue{}) }
 }
 
 // Config is what the model was built from.
@@ -155,31 +291,60 @@ func (m *Model) Config() Config { return m.cfg }
 func (m *Model) Params() []*nn.Param { return m.params }
 
 // Forward computes logits [N,K] of images [N,H,W,3].
-func (m *Model) Forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-	return m.fc.Forward(t, m.Features(t, x), nn.Epilogue{})
-}
+func (m *Model) Forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.Walk(t, x, nil) }
 
 // Features computes what the last linear layer sees: [N,C], pooled.
-func (m *Model) Features(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+func (m *Model) Features(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.features(t, x, nil) }
+
+// Walk is Forward, and calls see with what each part returns on the way, under
+// timm's name of the module: "act1" after the stem, "maxpool" where there is
+// pooling (of whatever kind), "layer1" and so on for the stages, "pre_logits"
+// for what the last linear layer sees. Maps are [N,H,W,C], the last one [N,C].
+// A map that is to be read after Eval must be kept: see may be
+//
+//	func(name string, y *nn.Tensor) { maps[name] = y.Keep() }
+func (m *Model) Walk(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.Tensor)) *nn.Tensor {
+	return m.fc.Forward(t, m.features(t, x, see), nn.Epilogue{})
+}
+
+func (m *Model) features(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.Tensor)) *nn.Tensor {
 	if m.err != nil {
 		t.Fail(m.err)
 		return x
 	}
-	x = m.conv.Forward(t, x, nn.Epilogue{Norm: m.bn, Act: nn.ReLU})
-	if m.cfg.Stem == Published {
-		x = t.MaxPool(x, nn.Window{Size: 3, Stride: 2, Padding: 1})
+	if see == nil {
+		see = func(string, *nn.Tensor) {}
 	}
-	for _, b := range m.blocks {
-		x = b.forward(t, x)
+	for _, u := range m.stem {
+		x = u.forward(t, x, nn.Epilogue{Act: m.act})
 	}
-	return t.GlobalPool(x)
+	see("act1", x)
+	if m.pool != nil {
+		x = m.pool(t, x)
+		see("maxpool", x)
+	}
+	for i, stage := range m.stages {
+		for _, b := range stage {
+			x = b.forward(t, x, m.act)
+		}
+		see("layer"+strconv.Itoa(i+1), x)
+	}
+	x = t.GlobalPool(x)
+	see("pre_logits", x)
+	return x
 }
 
-func (b *block) forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-	y, last := x, len(b.convs)-1
+func (b *block) forward(t *nn.Tape, x *nn.Tensor, act nn.Activation) *nn.Tensor {
+	y, last := x, len(b.units)-1
 	for i := range last {
-		y = b.convs[i].Forward(t, y, nn.Epilogue{Norm: b.norms[i], Act: nn.ReLU})
+		y = b.units[i].forward(t, y, nn.Epilogue{Act: act})
+		if b.smaller != nil && i == b.after {
+			y = b.smaller(t, y)
+		}
 	}
-	return b.convs[last].Forward(t, y, nn.Epilogue{
-		Norm: b.norms[last], DropPath: b.dropPath, Residual: b.shortcut(t, x), Act: nn.ReLU, ActLast: true})
+	end := nn.Epilogue{DropPath: b.dropPath, Residual: b.shortcut(t, x), Act: act, ActLast: true}
+	if b.attention == nil {
+		return b.units[last].forward(t, y, end)
+	}
+	return b.attention.Forward(t, b.units[last].forward(t, y, nn.Epilogue{}), end)
 }

@@ -17,6 +17,8 @@ import (
 type Arch struct {
 	Module  string            `json:"module"`
 	Params  int64             `json:"params"`
+	Input   []int             `json:"default_input_size"` // channels, height, width
+	MACs    int64             `json:"macs"`               // of one image of that size
 	SHA256  string            `json:"sha256"`
 	Tensors []json.RawMessage `json:"tensors"`
 	Buffers []json.RawMessage `json:"other_buffers"`
@@ -39,6 +41,24 @@ func EachArch(t *testing.T, module string, f func(t *testing.T, name string, a A
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) { f(t, name, archs.Models[name]) })
 	}
+}
+
+// Counts compares the multiply-accumulates of one image's forward pass, whose
+// values are not computed, with timm's.
+func (a Arch) Counts(t *testing.T, m nn.Model) {
+	t.Helper()
+	if n, err := MACs(m, a.Input[1], a.Input[2]); err != nil {
+		t.Error(err)
+	} else if n != a.MACs {
+		t.Errorf("%d multiply-accumulates, timm counts %d", n, a.MACs)
+	}
+}
+
+// MACs counts the multiply-accumulates of the forward pass of one image.
+func MACs(m nn.Model, h, w int) (int64, error) {
+	tape := nn.NewTape(nn.Inference, nil)
+	m.Forward(tape, tape.Describe(1, h, w, 3))
+	return tape.MACs(), tape.Err()
 }
 
 // Agrees compares a model's parameters, which need not have memory, with

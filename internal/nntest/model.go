@@ -47,9 +47,19 @@ type Model struct {
 	// Ties says that ReLU inputs of the training step lie so near zero that
 	// gradients are compared by direction.
 	Ties bool
-	// LogitBound is the bound on logits relative to the largest, 0 for
-	// DATA.md's.
+	// LogitBound is the bound on logits and features relative to the largest,
+	// 0 for DATA.md's.
 	LogitBound float64
+	// Feature says how the model's Walk calls what the golden calls name, ""
+	// for what a fused model never holds; nil means the same name.
+	Feature func(name string) string
+	// Gaps are the features' largest deviations of float32 from float64.
+	Gaps map[string]float64
+}
+
+// walker is a model that shows what its parts return.
+type walker interface {
+	Walk(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.Tensor)) *nn.Tensor
 }
 
 // Golden holds m to the golden's logits in evaluation mode and to its training
@@ -72,11 +82,67 @@ func Golden(t *testing.T, g *golden.File, m Model, train Train) {
 				golden.CompareWithin(t, "logits", got, want64, m.LogitBound)
 			}
 			sameUnfolded(t, m, NHWC(w.Dense(key("eval", i, "input"))), got)
+			features(t, w, m, key("eval", i))
 		})
 	}
 	if w.Has("train.input") {
 		t.Run("train", func(t *testing.T) { trainStep(t, w.With(t), m, train) })
 	}
+}
+
+// features holds what the parts of m return to the golden's, in a forward pass
+// of its own.
+func features(t *testing.T, w *golden.Tensors, m Model, prefix string) {
+	t.Helper()
+	names := w.Names(prefix + ".feat.")
+	if len(names) == 0 {
+		return
+	}
+	walk, ok := m.Model.(walker)
+	if !ok {
+		t.Errorf("%T shows no features", m.Model)
+		return
+	}
+	tape := nn.NewTape(nn.Inference, nil)
+	seen := map[string]*nn.Tensor{}
+	logits := walk.Walk(tape, tape.Input(NHWC(w.Dense(prefix+".input"))), func(name string, y *nn.Tensor) { seen[name] = y.Keep() })
+	if err := tape.Eval(logits); err != nil {
+		t.Fatal(err)
+	}
+	for _, full := range names {
+		theirs := strings.TrimPrefix(full, prefix+".feat.")
+		ours := theirs
+		if m.Feature != nil {
+			ours = m.Feature(theirs)
+		}
+		if ours == "" {
+			continue
+		}
+		y := seen[ours]
+		if y == nil {
+			t.Errorf("the model shows no %s, the golden's %s", ours, theirs)
+			continue
+		}
+		got, err := y.Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(y.Shape()) == 4 {
+			got = NCHW(got, y.Shape())
+		}
+		// The golden has float32 values: what their own gap leaves of the bound.
+		want := w.Float32(full)
+		bound := 1e-5
+		if m.LogitBound > 0 {
+			bound = m.LogitBound
+		}
+		largest := 0.0
+		for _, v := range want {
+			largest = max(largest, math.Abs(float64(v)))
+		}
+		golden.CompareWithin(t, full, got, want, bound-m.Gaps[theirs]/largest)
+	}
+	tape.Reset()
 }
 
 func key(parts ...any) string {
@@ -197,21 +263,23 @@ func compareL2(t *testing.T, name string, got []float32, want, relative float64)
 
 // golden2ours maps our parameter names to the golden's.
 func golden2ours(w *golden.Tensors, m Model, train Train) map[string]string {
-	names := map[string]string{}
+	all := weights.NewMap() // all at once: a dialect is told from all names
 	add := func(theirs string) {
-		ours := theirs
-		if m.Translate != nil {
-			one := weights.NewMap()
-			one.Set(theirs, tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{0})))
-			ours = m.Translate(one).Names()[0]
-		}
-		names[ours] = theirs
+		all.Set(theirs, tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{0})))
 	}
 	for theirs := range train.Norms {
 		add(theirs)
 	}
 	for _, after := range w.Names("train.after.") {
 		add(strings.TrimPrefix(after, "train.after."))
+	}
+	ours := weights.Source(all)
+	if m.Translate != nil {
+		ours = m.Translate(all)
+	}
+	names := map[string]string{}
+	for i, name := range ours.Names() {
+		names[name] = all.Names()[i]
 	}
 	return names
 }

@@ -55,13 +55,35 @@ func Combine(mean, variance []float32, means, m2s []float64, counts []int, c int
 // BatchNormBackwardSums adds Σ dy and Σ dy x̂ of a chunk of rows to sdy and
 // sdyx, [C] each: the gradients of beta and gamma. mean and rstd are those of
 // the whole batch.
+// Rows are added in order within blocks of 32, then the blocks in order.
 func BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
 	check("BatchNormBackwardSums", rows, c, dy, x)
 	check("BatchNormBackwardSums", 1, c, sdy, sdyx, mean, rstd)
-	if rows > 0 && c > 0 {
+	if rows == 0 || c == 0 {
+		return
+	}
+	if rows <= sumRows {
 		batchNormBackwardSums(sdy[:c], sdyx[:c], dy, x, mean[:c], rstd[:c], rows, c)
+		return
+	}
+	// The terms of sdy all but cancel where a norm follows, so a long chain of
+	// float32 additions shows: blocks of rows are added up in float64.
+	total, block := make([]float64, 2*c), make([]float32, 2*c)
+	for r := 0; r < rows; r += sumRows {
+		clear(block)
+		batchNormBackwardSums(block[:c], block[c:], dy[r*c:], x[r*c:], mean[:c], rstd[:c], min(sumRows, rows-r), c)
+		for i, v := range block {
+			total[i] += float64(v)
+		}
+	}
+	for i := range c {
+		sdy[i] += float32(total[i])
+		sdyx[i] += float32(total[c+i])
 	}
 }
+
+// sumRows is how many rows BatchNormBackwardSums adds up in float32.
+const sumRows = 32
 
 // BatchNormBackward writes the gradient of x for a chunk of rows, given the
 // sums over all of the batch's rows, whose number is total. gamma may be nil
