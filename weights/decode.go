@@ -49,38 +49,42 @@ func readInto[T number](r io.ReaderAt, at int64, dst []T) error {
 	return nil
 }
 
-// readBool reads through a buffer of fixed size.
-func readBool(r io.ReaderAt, at int64, dst []bool) error {
-	buf := make([]uint8, min(1<<15, len(dst)))
-	for i := 0; i < len(dst); {
-		b := buf[:min(len(dst)-i, len(buf))]
-		if err := readInto(r, at+int64(i), b); err != nil {
-			return err
-		}
-		for _, v := range b {
+// decoder reads elements that have to be converted, through a buffer that it
+// keeps and that fits the nearest cache. It is for one goroutine.
+type decoder struct {
+	r      io.ReaderAt
+	halves []uint16
+	wide   []float64
+	bytes  []uint8
+}
+
+// bool reads len(dst) elements of one byte, 0 or 1.
+func (d *decoder) bool(at int64, dst []bool) error {
+	return pieces(d.r, at, dst, &d.bytes, func(dst []bool, src []uint8) error {
+		for i, v := range src {
 			if v > 1 {
 				return malformed("a BOOL is %d", v)
 			}
 			dst[i] = v == 1
-			i++
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// readFloat32 reads len(dst) elements of a floating-point type.
-func readFloat32(r io.ReaderAt, at int64, d DType, dst []float32) error {
-	switch d {
+// float32 reads len(dst) elements of a floating-point type.
+func (d *decoder) float32(at int64, t DType, dst []float32) error {
+	switch t {
 	case F32:
-		return readInto(r, at, dst)
+		return readInto(d.r, at, dst)
 	case F64:
-		return pieces(r, at, dst, func(dst []float32, src []float64) {
+		return pieces(d.r, at, dst, &d.wide, func(dst []float32, src []float64) error {
 			for i, v := range src {
 				dst[i] = float32(v)
 			}
+			return nil
 		})
 	case F16:
-		return pieces(r, at, dst, func(dst []float32, src []uint16) {
+		return pieces(d.r, at, dst, &d.halves, func(dst []float32, src []uint16) error {
 			for i, h := range src {
 				if h&0x7c00-0x0400 < 0x7800 { // neither the smallest exponent nor the largest
 					dst[i] = math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + 112<<23)
@@ -88,29 +92,37 @@ func readFloat32(r io.ReaderAt, at int64, d DType, dst []float32) error {
 					dst[i] = edge(h)
 				}
 			}
+			return nil
 		})
 	case BF16:
-		return pieces(r, at, dst, func(dst []float32, src []uint16) {
+		return pieces(d.r, at, dst, &d.halves, func(dst []float32, src []uint16) error {
 			for i, h := range src {
 				dst[i] = math.Float32frombits(uint32(h) << 16)
 			}
+			return nil
 		})
 	}
-	return unsupported("reading %s as float32", d)
+	return unsupported("reading %s as float32", t)
 }
 
-// pieces reads elements stored as T through a buffer that fits the nearest
-// cache.
-func pieces[T number](r io.ReaderAt, at int64, dst []float32, decode func([]float32, []T)) error {
+// pieces reads elements stored as T through a buffer, which it makes if it is
+// too small.
+func pieces[T number, D any](r io.ReaderAt, at int64, dst []D, buffer *[]T, decode func([]D, []T) error) error {
 	var elem T
 	width := int(unsafe.Sizeof(elem))
-	buf := make([]T, min(1<<15/width, len(dst)))
+	most := min(1<<15/width, len(dst))
+	if len(*buffer) < most {
+		*buffer = make([]T, most)
+	}
 	for len(dst) > 0 {
-		n := min(len(dst), len(buf))
-		if err := readInto(r, at, buf[:n]); err != nil {
+		n := min(len(dst), len(*buffer))
+		src := (*buffer)[:n]
+		if err := readInto(r, at, src); err != nil {
 			return err
 		}
-		decode(dst[:n], buf[:n])
+		if err := decode(dst[:n], src); err != nil {
+			return err
+		}
 		dst, at = dst[n:], at+int64(n*width)
 	}
 	return nil

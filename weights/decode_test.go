@@ -13,7 +13,7 @@ func TestHalfIsExactForAllValues(t *testing.T) {
 		b = binary.LittleEndian.AppendUint16(b, uint16(h))
 	}
 	all := make([]float32, 1<<16)
-	if err := readFloat32(bytes.NewReader(b), 0, F16, all); err != nil {
+	if err := (&decoder{r: bytes.NewReader(b)}).float32(0, F16, all); err != nil {
 		t.Fatal(err)
 	}
 	for h, v := range all {
@@ -44,7 +44,7 @@ func TestPiecesMeetWithoutSeams(t *testing.T) {
 			b = binary.LittleEndian.AppendUint16(b, uint16(i*7919))
 		}
 		dst := make([]float32, n)
-		if err := readFloat32(bytes.NewReader(b), 1, BF16, dst); err != nil {
+		if err := (&decoder{r: bytes.NewReader(b)}).float32(1, BF16, dst); err != nil {
 			t.Fatal(err)
 		}
 		for i, v := range dst {
@@ -62,7 +62,7 @@ func TestFloat64IsRoundedToTheNearest(t *testing.T) {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 	}
 	dst := make([]float32, len(values))
-	if err := readFloat32(bytes.NewReader(b), 0, F64, dst); err != nil {
+	if err := (&decoder{r: bytes.NewReader(b)}).float32(0, F64, dst); err != nil {
 		t.Fatal(err)
 	}
 	for i, v := range values {

@@ -34,14 +34,14 @@ func (c *cursor) ReadAt(p []byte, off int64) (int, error) {
 	n, err := io.CopyN(io.Discard, c.r, off-c.at)
 	c.at += n
 	if err != nil {
-		return 0, inflating(err)
+		return 0, lost(err)
 	}
 	m, err := io.ReadFull(c.r, p)
 	c.at += int64(m)
-	if err == io.ErrUnexpectedEOF {
-		err = io.EOF
+	if err != nil {
+		return m, lost(err)
 	}
-	return m, inflating(err)
+	return m, nil
 }
 
 func (c *cursor) close() error {

@@ -19,12 +19,13 @@ var errSteps = unsupported("a pickle of more than %d opcodes", maxSteps)
 // data becomes an object that is carried along unseen.
 type machine struct {
 	*stream
-	stack []any
-	marks []int // lengths of the stack at the marks
-	memo  []any // by number, as picklers count them
-	other map[uint64]any
-	steps int
-	view  bool // storages are described by six values, as in a legacy file
+	stack  []any
+	marks  []int // lengths of the stack at the marks
+	memo   []any // by number, as picklers count them
+	other  map[uint64]any
+	steps  int
+	copied int64 // values of lists that were copied
+	view   bool  // storages are described by six values, as in a legacy file
 
 	storages map[string]*storage // the first of each key
 }

@@ -222,8 +222,8 @@ func (m *machine) pairs(a tuple) (any, error) {
 	if !ok {
 		return nil, malformed("an OrderedDict of what is no list")
 	}
-	if m.steps += len(l.items); m.steps > maxSteps { // for the list may come again and again
-		return nil, errSteps
+	if m.copied += int64(len(l.items)); m.copied > m.used { // the same list may come again and again
+		return nil, unsupported("a pickle that copies a list over and over")
 	}
 	for _, v := range l.items {
 		var kv []any

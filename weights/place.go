@@ -69,7 +69,8 @@ func (p place) reader() (io.ReaderAt, func() error) {
 func (p place) float32(dst []float32) error {
 	r, done := p.reader()
 	defer done()
-	return fill(p, dst, func(at int64, dst []float32) error { return readFloat32(r, at, p.DType, dst) })
+	d := &decoder{r: r}
+	return fill(p, dst, func(at int64, dst []float32) error { return d.float32(at, p.DType, dst) })
 }
 
 // numbers reads n elements that are stored as T.
@@ -83,8 +84,9 @@ func numbers[T number](p place, n int) ([]T, error) {
 func truths(p place, n int) ([]bool, error) {
 	r, done := p.reader()
 	defer done()
+	d := &decoder{r: r}
 	s := make([]bool, n)
-	return s, fill(p, s, func(at int64, dst []bool) error { return readBool(r, at, dst) })
+	return s, fill(p, s, d.bool)
 }
 
 // fill reads the elements of p in row-major order by means of read, which reads

@@ -55,8 +55,24 @@ func loadZip(r io.ReaderAt, size int64) (*contents, error) {
 	return c, a.apart()
 }
 
+// fenced is a file that is read at places which it names itself.
+type fenced struct {
+	r    io.ReaderAt
+	size int64
+}
+
+func (f fenced) ReadAt(p []byte, off int64) (int, error) {
+	switch {
+	case off < 0:
+		return 0, zip.ErrFormat
+	case off >= f.size:
+		return 0, io.EOF
+	}
+	return f.r.ReadAt(p, off)
+}
+
 func openArchive(r io.ReaderAt, size int64) (*archive, error) {
-	z, err := zip.NewReader(r, size)
+	z, err := zip.NewReader(fenced{r, size}, size)
 	switch {
 	case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrAlgorithm), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, malformed("a broken zip file: %v", err)
