@@ -9,11 +9,12 @@ import (
 // Weights are a convolution's filters, arranged for [Forward]. Any number of
 // goroutines may use them at once.
 type Weights struct {
-	groups []*gemm.Packed // [KH*KW*C/Groups, K/Groups] each
+	form   form
+	groups []*gemm.Packed // [KH*KW*C/Groups, K/Groups] each; transformed: one, [n*n*C,K]
 }
 
-// Pack arranges w [K,KH,KW,C/Groups] for convolutions with s's K, KH, KW, C
-// and Groups, whatever their batch, image size, stride, padding and dilation.
+// Pack arranges w [K,KH,KW,C/Groups] for convolutions with s's K, KH, KW, C,
+// Groups, stride and dilation, whatever their batch, image size and padding.
 // w is not kept.
 func Pack(w []float32, s kernel.Conv) *Weights {
 	p := new(Weights)
@@ -29,10 +30,30 @@ func (p *Weights) Repack(w []float32, s kernel.Conv) {
 		p.groups = append(p.groups, new(gemm.Packed))
 	}
 	p.groups = p.groups[:s.Groups]
+	p.form = choose(s)
+	if p.form != direct {
+		to := p.groups[0]
+		to.Reserve(p.form.parts()*s.C, s.K)
+		for i := range to.Panels() {
+			forwardFilters(p.form, to, i, w, s)
+		}
+		return
+	}
 	kg, inner := s.K/s.Groups, s.Inner()
 	for g, to := range p.groups {
 		to.Repack(gemm.Operand[float32]{Data: w[g*kg*inner:], RowStride: 1, ColStride: inner}, inner, kg)
 	}
+}
+
+// fit reports whether s is a convolution that p was arranged for.
+func (p *Weights) fit(s kernel.Conv) bool {
+	if len(p.groups) != s.Groups || p.groups[0].N() != s.K/s.Groups {
+		return false
+	}
+	if p.form == direct {
+		return p.groups[0].K() == s.Inner()
+	}
+	return suits(s) && p.groups[0].K() == p.form.parts()*s.C
 }
 
 // Elem is the type of the elements.
@@ -53,7 +74,7 @@ func (p *Weights) Bytes() int {
 // comes from a and returns to it. dst and x must not overlap.
 func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kernel.Conv, epi *kernel.Epilogue[float32]) {
 	check(s, len(x), len(dst), -1)
-	if len(w.groups) != s.Groups || w.groups[0].K() != s.Inner() || w.groups[0].N() != s.K/s.Groups {
+	if !w.fit(s) {
 		panic("conv: weights of another convolution")
 	}
 	oh, ow := s.OutH(), s.OutW()
@@ -62,6 +83,14 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kern
 		p.Split(rows, share(p, rows, maxRows), func(lo, hi, _ int) {
 			gemm.Mul(dst[lo*s.K:], s.K, hi-lo, gemm.Operand[float32]{Data: x[lo*s.C:], RowStride: s.C, ColStride: 1}, w.groups[0], false, epi, lo)
 		})
+		return
+	}
+	if w.form != direct {
+		c := winograd{
+			form: w.form, n: s.N, h: s.H, w: s.W, c: s.C, oh: oh, ow: ow, k: s.K, padH: s.PadH, padW: s.PadW,
+			src: x, dst: dst, filters: w.groups[0], epi: epi,
+		}
+		c.run(p, a)
 		return
 	}
 	c := correlation{

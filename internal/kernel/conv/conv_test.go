@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/activation"
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
@@ -84,10 +85,99 @@ func abs(x []float64) []float64 {
 	return y
 }
 
+// eachForm runs f with every form forced in turn, with every variant of its
+// transforms, on the shapes that this makes a difference to: all of them for
+// direct convolution.
+func eachForm(t *testing.T, f func(t *testing.T, shapes []kernel.Conv)) {
+	defer func(form *form, old bool) { forced, vectors = form, old }(forced, vectors)
+	for _, form := range []form{direct, f2, f4} {
+		forced = &form
+		for _, v := range []bool{false, true} {
+			if v && !cpu.Has(cpu.AVX2) || form == direct && v != cpu.Has(cpu.AVX2) {
+				continue
+			}
+			vectors = v
+			t.Run(fmt.Sprintf("form=%v/vectors=%v", form, v), func(t *testing.T) {
+				all := append(shapes(), shape(1, 13, 20, 17, 3, 1, 0, 1, 1), shape(2, 6, 9, 31, 3, 1, 2, 1, 1), shape(1, 3, 520, 18, 3, 1, 1, 1, 1))
+				if form != direct {
+					all = slices.DeleteFunc(all, func(s kernel.Conv) bool { return !suits(s) })
+				}
+				f(t, all)
+			})
+		}
+	}
+}
+
+// spread is what the errors of s's form are relative to, see the package
+// comment: sums of |x w|, for Winograd's forms with the largest |x| of the
+// channel behind the tile. The result is out pixels [h,w] of k channels, w as
+// for [ForwardGeneric].
+func spread(x, w []float64, s kernel.Conv) []float64 {
+	scale := make([]float64, s.N*s.OutH()*s.OutW()*s.K)
+	x, w = abs(x), abs(w)
+	f := choose(s)
+	if f == direct {
+		ForwardGeneric(scale, x, w, s, nil)
+		return scale
+	}
+	oh, ow, m := s.OutH(), s.OutW(), f.out()
+	sums := make([]float64, s.K*s.C)
+	for i, v := range w {
+		sums[i/s.Inner()*s.C+i%s.C] += v
+	}
+	largest := make([]float64, s.C)
+	for n := range s.N {
+		for y0 := 0; y0 < oh; y0 += m {
+			for x0 := 0; x0 < ow; x0 += m {
+				clear(largest)
+				for y := max(0, y0-s.PadH); y < min(s.H, y0-s.PadH+f.in()); y++ {
+					for xx := max(0, x0-s.PadW); xx < min(s.W, x0-s.PadW+f.in()); xx++ {
+						for c := range largest {
+							largest[c] = max(largest[c], x[((n*s.H+y)*s.W+xx)*s.C+c])
+						}
+					}
+				}
+				for k := range s.K {
+					sum := 0.0
+					for c, v := range largest {
+						sum += v * sums[k*s.C+c]
+					}
+					for y := y0; y < min(oh, y0+m); y++ {
+						for xx := x0; xx < min(ow, x0+m); xx++ {
+							scale[((n*oh+y)*ow+xx)*s.K+k] = sum
+						}
+					}
+				}
+			}
+		}
+	}
+	return scale
+}
+
+// turned is the convolution that s's gradient of the input is, for stride 1,
+// and its weights.
+func turned(w []float64, s kernel.Conv) ([]float64, kernel.Conv) {
+	t := s
+	t.H, t.W, t.C, t.K, t.PadH, t.PadW = s.OutH(), s.OutW(), s.K, s.C, 2-s.PadH, 2-s.PadW
+	v := make([]float64, len(w))
+	for k := range s.K {
+		for tap := range 9 {
+			for c := range s.C {
+				v[(c*9+8-tap)*s.K+k] = w[(k*9+tap)*s.C+c]
+			}
+		}
+	}
+	return v, t
+}
+
 func TestFormsMatchTheirDefinitions(t *testing.T) {
+	eachForm(t, formsMatchTheirDefinitions)
+}
+
+func formsMatchTheirDefinitions(t *testing.T, shapes []kernel.Conv) {
 	worst := 0.0
 	p := pool.New(3)
-	for i, s := range shapes() {
+	for i, s := range shapes {
 		t.Run(name(s), func(t *testing.T) {
 			if err := s.Check(); err != nil {
 				t.Fatal(err)
@@ -97,9 +187,8 @@ func TestFormsMatchTheirDefinitions(t *testing.T) {
 			x, y, w := kerneltest.Widen(d.x), kerneltest.Widen(d.y), kerneltest.Widen(d.w)
 			taps := s.KH * s.KW
 
-			want, scale := make([]float64, len(y)), make([]float64, len(y))
+			want, scale := make([]float64, len(y)), spread(x, w, s)
 			ForwardGeneric(want, x, w, s, nil)
-			ForwardGeneric(scale, abs(x), abs(w), s, nil)
 			got := kerneltest.Guarded(t, len(y))
 			kerneltest.Normal(got, 77, 0, 1)
 			Forward(p, &a, got, d.x, Pack(d.w, s), s, nil)
@@ -107,7 +196,12 @@ func TestFormsMatchTheirDefinitions(t *testing.T) {
 
 			want, scale = make([]float64, len(x)), make([]float64, len(x))
 			BackwardInputGeneric(want, y, w, s)
-			BackwardInputGeneric(scale, abs(y), abs(w), s)
+			if choose(s) != direct && s.PadH <= 2 {
+				w, s := turned(w, s)
+				scale = spread(y, w, s)
+			} else {
+				BackwardInputGeneric(scale, abs(y), abs(w), s)
+			}
 			got = kerneltest.Guarded(t, len(x))
 			kerneltest.Normal(got, 78, 0, 1)
 			BackwardInput(p, &a, got, d.y, d.w, s)
@@ -133,7 +227,11 @@ func TestFormsMatchTheirDefinitions(t *testing.T) {
 }
 
 func TestEpilogueIsAppliedToEachPixel(t *testing.T) {
-	for i, s := range shapes() {
+	eachForm(t, epilogueIsAppliedToEachPixel)
+}
+
+func epilogueIsAppliedToEachPixel(t *testing.T, shapes []kernel.Conv) {
+	for i, s := range shapes {
 		if s.Inner()*s.K*s.N > 1<<16 {
 			continue
 		}
@@ -183,12 +281,16 @@ func apply(e *kernel.Epilogue[float32], y []float32, r int) {
 }
 
 func TestThreadsDoNotChangeResults(t *testing.T) {
-	for i, s := range append(shapes(), shape(20, 14, 24, 20, 3, 1, 1, 1, 1), shape(9, 15, 16, 40, 3, 2, 1, 1, 1)) {
+	eachForm(t, threadsDoNotChangeResults)
+}
+
+func threadsDoNotChangeResults(t *testing.T, shapes []kernel.Conv) {
+	for i, s := range append(shapes, shape(2, 22, 8, 20, 3, 1, 1, 1, 1), shape(20, 14, 24, 20, 3, 1, 1, 1, 1), shape(9, 15, 16, 40, 3, 2, 1, 1, 1)) {
 		t.Run(name(s), func(t *testing.T) {
 			d := fill(t, s, uint64(i))
 			var a kernel.Arena
 			var first [3][]float32
-			for _, threads := range []int{1, 2, 5, 16} {
+			for _, threads := range []int{1, 2, 7, 16} {
 				p := pool.New(threads)
 				y, dx, dw := make([]float32, len(d.y)), make([]float32, len(d.x)), make([]float32, len(d.w))
 				Forward(p, &a, y, d.x, Pack(d.w, s), s, nil)
@@ -207,7 +309,13 @@ func TestThreadsDoNotChangeResults(t *testing.T) {
 }
 
 func TestPixelDoesNotDependOnItsBatch(t *testing.T) {
-	s := shape(5, 9, 6, 11, 3, 2, 1, 1, 1)
+	eachForm(t, func(t *testing.T, _ []kernel.Conv) {
+		pixelDoesNotDependOnItsBatch(t, shape(5, 9, 6, 11, 3, 1, 1, 1, 1))
+		pixelDoesNotDependOnItsBatch(t, shape(5, 9, 6, 11, 3, 2, 1, 1, 1))
+	})
+}
+
+func pixelDoesNotDependOnItsBatch(t *testing.T, s kernel.Conv) {
 	d := fill(t, s, 3)
 	var a kernel.Arena
 	y, dx := make([]float32, len(d.y)), make([]float32, len(d.x))
@@ -246,6 +354,8 @@ func TestDefinitionsHaveTheRightGradients(t *testing.T) {
 }
 
 func TestNonFinitePixelsReachTheirWindowsOnly(t *testing.T) {
+	defer func(f *form) { forced = f }(forced)
+	forced = new(form)
 	for i, s := range shapes() {
 		if s.N == 0 {
 			continue
@@ -274,6 +384,34 @@ func TestNonFinitePixelsReachTheirWindowsOnly(t *testing.T) {
 	}
 }
 
+func TestNonFinitePixelsReachTheirTilesOnly(t *testing.T) {
+	eachForm(t, func(t *testing.T, _ []kernel.Conv) {
+		if *forced == direct {
+			return
+		}
+		m := forced.out()
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			s := shape(2, 13, 9, 17, 3, 1, 1, 1, 1)
+			d := fill(t, s, 1)
+			var a kernel.Arena
+			const n, y0, x0, c0 = 1, 7, 4, 3
+			d.x[((n*s.H+y0)*s.W+x0)*s.C+c0] = float32(bad)
+			got := make([]float32, len(d.y))
+			Forward(nil, &a, got, d.x, Pack(d.w, s), s, nil)
+			for i, g := range got {
+				img, y, x := i/(s.K*s.H*s.W), i/(s.K*s.W)%s.H, i/s.K%s.W
+				finite := !math.IsNaN(float64(g)) && !math.IsInf(float64(g), 0)
+				window := img == n && max(y-y0, y0-y) <= 1 && max(x-x0, x0-x) <= 1
+				y, x = y/m*m, x/m*m // the tile's first pixel
+				tile := img == n && y0 >= y-1 && y0 <= y+m && x0 >= x-1 && x0 <= x+m
+				if window && finite || !tile && !finite {
+					t.Fatalf("%v: element %d is %v", bad, i, g)
+				}
+			}
+		}
+	})
+}
+
 func sameKinds(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i, g := range got {
@@ -285,8 +423,12 @@ func sameKinds(t *testing.T, what string, got, want []float32) {
 }
 
 func TestRepackedWeightsServeAnotherConvolution(t *testing.T) {
+	eachForm(t, repackedWeightsServeAnotherConvolution)
+}
+
+func repackedWeightsServeAnotherConvolution(t *testing.T, shapes []kernel.Conv) {
 	var w Weights
-	for i, s := range shapes() {
+	for i, s := range shapes {
 		d := fill(t, s, uint64(i))
 		w.Repack(d.w, s)
 		if w.Bytes() < 4*len(d.w) || w.Elem() != kernel.F32 {
@@ -313,6 +455,13 @@ func TestWrongLengthsPanic(t *testing.T) {
 		"geometry": func() { Forward(nil, &a, d.y, d.x, Pack(d.w, s), bad, nil) },
 		"foreign": func() {
 			Forward(nil, &a, d.y, d.x, Pack(make([]float32, 54), shape(1, 4, 2, 3, 3, 1, 1, 1, 1)), shape(1, 4, 2, 3, 1, 1, 0, 1, 1), nil)
+		},
+		"stride": func() {
+			defer func(f *form) { forced = f }(forced)
+			f := f2
+			forced = &f
+			two := shape(1, 4, 2, 3, 3, 2, 1, 1, 1)
+			Forward(nil, &a, make([]float32, two.OutH()*two.OutW()*two.K), d.x, Pack(d.w, s), two, nil)
 		},
 		"dx": func() { BackwardInput(nil, &a, d.x[1:], d.y, d.w, s) },
 		"dw": func() { BackwardWeight(nil, &a, d.w[1:], d.y, d.x, s) },

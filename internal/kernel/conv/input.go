@@ -77,6 +77,18 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		return
 	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
+	if f := chooseBackward(s); f != direct {
+		memory := a.Get(gemm.PackedLen(f.parts()*s.K, s.C))
+		defer a.Put(memory)
+		filters := gemm.PackedIn(memory, f.parts()*s.K, s.C)
+		p.Run(filters.Panels(), func(task, _ int) { backwardFilters(f, filters, task, w, s) })
+		c := winograd{
+			form: f, n: s.N, h: oh, w: ow, c: s.K, oh: s.H, ow: s.W, k: s.C, padH: 2 - s.PadH, padW: 2 - s.PadW,
+			src: dy, dst: dx, filters: filters,
+		}
+		c.run(p, a)
+		return
+	}
 	cg, kg := s.C/s.Groups, s.K/s.Groups
 	memory := a.Get(s.Groups * gemm.PackedLen(kg*s.KH*s.KW, cg))
 	defer a.Put(memory)

@@ -101,6 +101,34 @@ func (b *block) avx2() {
 	}
 }
 
+// avx2Parts computes parts products without an epilogue, whose A lie stepA
+// apart, their results stepDst, and their B one after another.
+func (b *block) avx2Parts(parts, stepA, stepDst int) {
+	stepB := b.run * nr
+	q, r1, r2 := split(len(b.rows))
+	t := tile{
+		segs: unsafe.Pointer(unsafe.SliceData(b.runs)),
+		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
+	}
+	for s := range parts {
+		t.a, t.b, t.c = unsafe.Pointer(&b.a[s*stepA]), unsafe.Pointer(&b.b[s*stepB]), unsafe.Pointer(&b.dst[s*stepDst])
+		t.rows, t.outs = unsafe.Pointer(unsafe.SliceData(b.rows)), unsafe.Pointer(unsafe.SliceData(b.outs))
+		t.ahead = 4 * stepB
+		if q > 0 {
+			t.tiles = q
+			call(6, nr, &t)
+		}
+		if r1 > 0 {
+			t.tiles = 1
+			call(r1, nr, &t)
+		}
+		if r2 > 0 {
+			t.tiles = 1
+			call(r2, nr, &t)
+		}
+	}
+}
+
 // call runs a kernel. It must not be inlined: the call is where the scheduler
 // can stop a goroutine that multiplies, and one kernel runs for at most some
 // 20 µs.

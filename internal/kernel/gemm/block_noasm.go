@@ -3,3 +3,5 @@
 package gemm
 
 func (b *block) avx2() { panic("gemm: no assembly in this build") }
+
+func (b *block) avx2Parts(parts, stepA, stepDst int) { panic("gemm: no assembly in this build") }

@@ -23,12 +23,18 @@ func Pack(b Operand[float32], k, n int) *Packed {
 // Repack arranges b, a k x n matrix, in p's memory where that suffices, and
 // in new memory otherwise. Nobody may be using p.
 func (p *Packed) Repack(b Operand[float32], k, n int) {
+	p.Reserve(k, n)
+	p.SetRows(0, b, k)
+}
+
+// Reserve makes p a k x n matrix of undefined elements, in its memory where
+// that suffices, and in new memory otherwise. Nobody may be using p.
+func (p *Packed) Reserve(k, n int) {
 	size := PackedLen(k, n)
 	if cap(p.data) < size {
 		p.data = kernel.Aligned(size)
 	}
 	p.k, p.n, p.data = k, n, p.data[:size]
-	p.SetRows(0, b, k)
 }
 
 // PackedLen is the number of elements that a packed k x n matrix takes up.
@@ -84,6 +90,20 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 			}
 		}
 	}
+}
+
+// Panels is the number of panels of 16 columns.
+func (p *Packed) Panels() int { return (p.n + nr - 1) / nr }
+
+// Panel is the memory of a panel, [K,16], for those who arrange the elements
+// themselves: column j of the matrix is element j%16 of panel j/16's rows, and
+// what lies beyond the last column must be zero.
+func (p *Packed) Panel(i int) []float32 { return p.data[i*nr*p.k:][:nr*p.k] }
+
+// Columns is the matrix of the columns that the panels [lo,hi) hold, in p's
+// memory.
+func (p *Packed) Columns(lo, hi int) Packed {
+	return Packed{k: p.k, n: min(hi*nr, p.n) - lo*nr, data: p.data[lo*nr*p.k : hi*nr*p.k]}
 }
 
 // K is the number of rows, the length of each sum.

@@ -1,0 +1,87 @@
+package conv
+
+import (
+	"os"
+	"strings"
+
+	"github.com/winnow-go/winnow/internal/kernel"
+)
+
+// form is a way to convolve.
+type form uint8
+
+const (
+	direct form = iota
+	f2          // Winograd's F(2x2,3x3)
+	f4          // Winograd's F(4x4,3x3)
+)
+
+func (f form) String() string { return [...]string{"direct", "f2", "f4"}[f] }
+
+// out is the width of a tile of the result, in the width of the tile of the
+// source behind it, parts the number of products that a tile needs.
+func (f form) out() int   { return 2 * int(f) }
+func (f form) in() int    { return 2*int(f) + 2 }
+func (f form) parts() int { return f.in() * f.in() }
+
+// forced is the form that every convolution takes that can, if there is one.
+// WINNOW_CONV sets it when the program starts; tests replace it.
+var forced = parse(os.Getenv("WINNOW_CONV"))
+
+func parse(s string) *form {
+	for _, f := range []form{direct, f2, f4} {
+		if strings.EqualFold(strings.TrimSpace(s), f.String()) {
+			return &f
+		}
+	}
+	return nil
+}
+
+// Thresholds, measured on the layers of ResNets (AMD Zen 4, AVX2; relative to
+// direct convolution, one image).
+//
+// From fewChannels on, F(4x4) takes less than half the time. With 16 channels
+// it would still take 0.54, but its error is then 2.5 times that of direct
+// sums, which are short (1.8 times at 256), and small networks in training,
+// with few values behind each of their statistics, magnify it most.
+//
+// Up to manyProducts, the transformed filters of F(4x4), four times as large as
+// the filters, stay in or near the second cache: 0.31 of the time, F(2x2) 0.5.
+// Beyond it they are read from far away for few pixels: at 14x14x256 F(4x4)
+// would take 0.40, F(2x2) takes 0.5; at 7x7x512 both take 0.6; and F(2x2) needs
+// less than half the memory, which is worth more elsewhere. For the gradient of
+// the input, whose filters are transformed for the occasion and which comes in
+// batches, F(4x4) is the faster one throughout (0.4 at 7x7x512 and 8 images).
+const (
+	fewChannels  = 32
+	manyProducts = 128 * 128
+)
+
+// suits reports whether Winograd's forms can compute s.
+func suits(s kernel.Conv) bool {
+	return s.KH == 3 && s.KW == 3 && s.StrideH == 1 && s.StrideW == 1 && s.DilH == 1 && s.DilW == 1 && s.Groups == 1
+}
+
+// choose is the form of the forward pass. It looks at the filters alone: so
+// they are arranged once for whatever batch and image size, and results depend
+// on neither.
+func choose(s kernel.Conv) form {
+	f := chooseBackward(s)
+	if f == f4 && forced == nil && s.C*s.K > manyProducts {
+		return f2
+	}
+	return f
+}
+
+// chooseBackward is the form of the gradient of the input.
+func chooseBackward(s kernel.Conv) form {
+	switch {
+	case !suits(s):
+		return direct
+	case forced != nil:
+		return *forced
+	case min(s.C, s.K) < fewChannels:
+		return direct
+	}
+	return f4
+}

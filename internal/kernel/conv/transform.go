@@ -1,0 +1,182 @@
+package conv
+
+import "github.com/winnow-go/winnow/internal/kernel"
+
+// The points of F(4x4) besides 0 and infinity are ±a and ±b.
+const a, b = 0.75, 1.5
+
+// The transforms of a line, in place: Bᵀd of source pixels, Aᵀm of products, G g
+// of taps, see the package comment. Products are rounded before they are
+// added.
+
+func sourceLine[T kernel.Float](f form, d *[6]T) {
+	if f == f2 {
+		d[0], d[1], d[2], d[3] = d[0]-d[2], d[1]+d[2], d[2]-d[1], d[1]-d[3]
+		return
+	}
+	t0, t1 := d[4]-T(b*b*d[2]), d[3]-T(b*b*d[1])
+	t2, t3 := d[4]-T(a*a*d[2]), d[3]-T(a*a*d[1])
+	d[0] = d[4] - T((a*a+b*b)*d[2]) + T(a*a*b*b*d[0])
+	d[5] = d[5] - T((a*a+b*b)*d[3]) + T(a*a*b*b*d[1])
+	d[1], d[2] = t0+T(a*t1), t0-T(a*t1)
+	d[3], d[4] = t2+T(b*t3), t2-T(b*t3)
+}
+
+func resultLine[T kernel.Float](f form, m *[6]T) {
+	if f == f2 {
+		m[0], m[1] = m[0]+m[1]+m[2], m[1]-m[2]-m[3]
+		return
+	}
+	s1, d1, s2, d2 := m[1]+m[2], m[1]-m[2], m[3]+m[4], m[3]-m[4]
+	m[0] = m[0] + s1 + s2
+	m[1] = T(a*d1) + T(b*d2)
+	m[2] = T(a*a*s1) + T(b*b*s2)
+	m[3] = m[5] + T(a*a*a*d1) + T(b*b*b*d2)
+}
+
+func filterLine[T kernel.Float](f form, g *[6]T) {
+	if f == f2 {
+		e, o := T(0.5*(g[0]+g[2])), T(0.5*g[1])
+		g[1], g[2], g[3] = e+o, e-o, g[2]
+		return
+	}
+	e1, o1 := g[0]+T(a*a*g[2]), T(a*g[1])
+	e2, o2 := g[0]+T(b*b*g[2]), T(b*g[1])
+	const s0, sa, sb = 1 / (a * a * b * b), 1 / (2 * a * a * (a*a - b*b)), 1 / (2 * b * b * (b*b - a*a))
+	g[5] = g[2]
+	g[0] = T(s0 * g[0])
+	g[1], g[2] = T(sa*(e1+o1)), T(sa*(e1-o1))
+	g[3], g[4] = T(sb*(e2+o2)), T(sb*(e2-o2))
+}
+
+// square applies a transform to the columns and then to the rows of a square,
+// whose rows are six elements apart: from x from values to y to.
+func square[T kernel.Float](f form, line func(form, *[6]T), v *[36]T, from, to int) {
+	var l [6]T
+	for j := range from {
+		for i := range from {
+			l[i] = v[i*6+j]
+		}
+		line(f, &l)
+		for i := range to {
+			v[i*6+j] = l[i]
+		}
+	}
+	for i := range to {
+		line(f, (*[6]T)(v[i*6:]))
+	}
+}
+
+// inputTiles is work of the transform of source tiles: element c of pixel (y,x)
+// of tile t lies at src[t*srcStep+y*line+x*pixel+c], of part p of the result at
+// dst[t*dstStep+p*part+c].
+type inputTiles struct {
+	src, dst         []float32
+	line, pixel      int
+	part             int
+	c                int // channels; the result may have up to 7 more
+	tiles            int
+	srcStep, dstStep int
+}
+
+func (w *inputTiles) generic(f form) {
+	n := f.in()
+	var v [36]float32
+	for t := range w.tiles {
+		for c := range w.c {
+			for i := range n {
+				for j := range n {
+					v[i*6+j] = w.src[t*w.srcStep+i*w.line+j*w.pixel+c]
+				}
+			}
+			square(f, sourceLine, &v, n, n)
+			for i := range n {
+				for j := range n {
+					w.dst[t*w.dstStep+(i*n+j)*w.part+c] = v[i*6+j]
+				}
+			}
+		}
+	}
+}
+
+// place says where a tile of the result lies: its first pixel, how many lines
+// and columns of it the image has.
+type place struct{ pixel, rows, cols int }
+
+// outputTiles is work of the transform of products: element c of part p of tile
+// t lies at src[p*part+t*16+c], of pixel q of the image at dst[q*pixel+c], the
+// lines of which are line apart. The epilogue's activation is Identity or
+// ReLU, its columns are dst's.
+type outputTiles struct {
+	src         []float32
+	part        int
+	dst         []float32
+	line, pixel int
+	cols        int // 1 to 16
+	places      []place
+	epi         *kernel.Epilogue[float32]
+	resLine     int
+	resPixel    int
+}
+
+func (w *outputTiles) generic(f form) {
+	m, n := f.out(), f.in()
+	width := w.line / w.pixel
+	var v [36]float32
+	var tile [16][panel]float32
+	for t, at := range w.places {
+		for c := range w.cols {
+			for i := range n {
+				for j := range n {
+					v[i*6+j] = w.src[(i*n+j)*w.part+t*panel+c]
+				}
+			}
+			square(f, resultLine, &v, n, m)
+			for i := range m {
+				for j := range m {
+					tile[i*m+j][c] = v[i*6+j]
+				}
+			}
+		}
+		for i := range at.rows {
+			for j := range at.cols {
+				row := tile[i*m+j][:w.cols]
+				q := at.pixel + i*width + j
+				w.epi.Row(row, q, 0, w.pixel)
+				copy(w.dst[q*w.pixel:], row)
+			}
+		}
+	}
+}
+
+// filterRows is work of the transform of filters: element l of tap (y,x) of
+// row r lies at src[at+r*srcStep+(3*y+x)*tap+l], of part p of the result at
+// dst[r*dstStep+p*part+l], for l from 0 to 7.
+type filterRows struct {
+	src              []float32
+	at, tap          int
+	dst              []float32
+	part             int
+	rows             int
+	srcStep, dstStep int
+}
+
+func (w *filterRows) generic(f form) {
+	n := f.in()
+	var v [36]float32
+	for r := range w.rows {
+		for l := range 8 {
+			for i := range 3 {
+				for j := range 3 {
+					v[i*6+j] = w.src[w.at+r*w.srcStep+(3*i+j)*w.tap+l]
+				}
+			}
+			square(f, filterLine, &v, 3, n)
+			for i := range n {
+				for j := range n {
+					w.dst[r*w.dstStep+(i*n+j)*w.part+l] = v[i*6+j]
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package conv
+
+import (
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/activation"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// winograd convolves by tiles of m x m pixels of the result: what lies behind
+// one, n = m+2 pixels square, is transformed into n² parts of C channels; part p
+// times the p-th part of the transformed filters gives part p of K channels;
+// and these are transformed into the tile.
+//
+// Tiles are taken in blocks, whose transformed source stays in the second
+// cache while the panels of the filters pass. Of the products only those with
+// one panel exist at a time.
+type winograd struct {
+	form       form
+	n, h, w, c int // source images
+	oh, ow, k  int // result
+	padH, padW int
+	src, dst   []float32
+	filters    *gemm.Packed // [n*n*C,K]
+	epi        *kernel.Epilogue[float32]
+
+	th, tw int // tiles of an image
+	pitch  int // from tile to tile in a part of the transformed source
+}
+
+// Limits of a block: elements of transformed source; tiles.
+const (
+	maxSource = 1 << 17
+	minTiles  = 16
+	maxTiles  = 48
+)
+
+// apart is the distance of parts of so many elements. An odd number of cache
+// lines keeps the parts of one tile from pushing each other out of the nearest
+// cache.
+func apart(n int) int { return (n+15)/16*16 | 16 }
+
+func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
+	m := c.form.out()
+	c.th, c.tw = (c.oh+m-1)/m, (c.ow+m-1)/m
+	c.pitch = (c.c + 7) / 8 * 8
+	tiles := c.n * c.th * c.tw
+	if tiles == 0 {
+		return
+	}
+	most := min(maxTiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
+	blocks := (tiles + most - 1) / most
+	size := (tiles + blocks - 1) / blocks
+	if blocks > 3 {
+		size = (size + 5) / 6 * 6 // no small tiles in the products
+		blocks = (tiles + size - 1) / size
+	}
+	part := apart(size * c.pitch)
+	source := c.form.parts() * part
+	panels := c.filters.Panels()
+
+	if threads := p.Threads(); threads == 1 || blocks >= 4*threads {
+		p.Run(blocks, func(task, _ int) {
+			v := a.Get(source)
+			defer a.Put(v)
+			lo, hi := task*size, min((task+1)*size, tiles)
+			c.input(a, v, part, lo, lo, hi)
+			c.output(a, v, part, lo, hi, 0, panels)
+		})
+		return
+	}
+	// Few blocks: threads share them.
+	const few = 8
+	v := a.Get(blocks * source)
+	defer a.Put(v)
+	pieces := (size + few - 1) / few
+	p.Run(blocks*pieces, func(task, _ int) {
+		block := task / pieces
+		first := block * size
+		lo := first + task%pieces*few
+		c.input(a, v[block*source:][:source], part, first, lo, min(lo+few, first+size, tiles))
+	})
+	groups := min(panels, (8*p.Threads()+blocks-1)/blocks)
+	p.Run(blocks*groups, func(task, _ int) {
+		block, g := task/groups, task%groups
+		lo := block * size
+		c.output(a, v[block*source:][:source], part, lo, min(lo+size, tiles), g*panels/groups, (g+1)*panels/groups)
+	})
+}
+
+// input transforms the source of the tiles [lo,hi) into v, where the first tile
+// has that number.
+func (c *winograd) input(a *kernel.Arena, v []float32, part, first, lo, hi int) {
+	m, n := c.form.out(), c.form.in()
+	var patch []float32
+	for t := lo; t < hi; {
+		img, y, x := t/(c.th*c.tw), t/c.tw%c.th*m-c.padH, t%c.tw*m-c.padW
+		w := inputTiles{dst: v[(t-first)*c.pitch:], part: part, c: c.c, tiles: 1, dstStep: c.pitch, srcStep: m * c.c}
+		if y >= 0 && y+n <= c.h && x >= 0 && x+n <= c.w {
+			w.src, w.line, w.pixel = c.src[((img*c.h+y)*c.w+x)*c.c:], c.w*c.c, c.c
+			w.tiles = min((c.w-n-x)/m+1, c.tw-t%c.tw, hi-t)
+		} else {
+			if patch == nil {
+				patch = a.Get(n * n * c.c)
+				defer a.Put(patch)
+			}
+			w.src, w.line, w.pixel = patch, n*c.c, c.c
+			for i := range n {
+				padLine(patch[i*n*c.c:][:n*c.c], c.src, img, y+i, x, c.h, c.w, c.c)
+			}
+		}
+		w.run(c.form)
+		t += w.tiles
+	}
+}
+
+// output multiplies the transformed source v of the tiles [lo,hi) by the
+// panels [from,to) of the filters and transforms the products into the result.
+func (c *winograd) output(a *kernel.Arena, v []float32, part, lo, hi, from, to int) {
+	m := c.form.out()
+	var places [maxTiles]place
+	for i := range hi - lo {
+		t := lo + i
+		img, y, x := t/(c.th*c.tw), t/c.tw%c.th*m, t%c.tw*m
+		places[i] = place{pixel: (img*c.oh+y)*c.ow + x, rows: min(m, c.oh-y), cols: min(m, c.ow-x)}
+	}
+	size := (hi - lo) * panel
+	w := outputTiles{
+		part: size | panel, line: c.ow * c.k, pixel: c.k, places: places[:hi-lo],
+	}
+	w.src = a.Get(c.form.parts() * w.part)
+	defer a.Put(w.src)
+	var epi kernel.Epilogue[float32]
+	for j := from; j < to; j++ {
+		col := j * panel
+		gemm.MulParts(w.src, w.part, v, part, c.pitch, hi-lo, c.form.parts(), c.filters, j)
+		w.dst, w.cols = c.dst[col:], min(panel, c.k-col)
+		if c.epi.Empty() {
+			w.run(c.form)
+			continue
+		}
+		epi = *c.epi
+		if epi.Bias != nil {
+			epi.Bias = epi.Bias[col:]
+		}
+		if epi.Scale != nil {
+			epi.Scale = epi.Scale[col:]
+		}
+		if epi.Residual != nil {
+			if epi.ResidualStride == 0 {
+				epi.ResidualStride = c.k
+			}
+			epi.Residual = epi.Residual[col:]
+			w.resPixel, w.resLine = epi.ResidualStride, c.ow*epi.ResidualStride
+		}
+		if epi.Act == kernel.Identity || epi.Act == kernel.ReLU {
+			w.epi = &epi
+			w.run(c.form)
+			continue
+		}
+		w.active(c.form, &epi)
+	}
+}
+
+// active is run for other activations than Identity and ReLU: a tile at a
+// time, its pixels on the way to the result.
+func (w *outputTiles) active(f form, e *kernel.Epilogue[float32]) {
+	m := f.out()
+	head, tail := *e, *e
+	head.Act, tail.Act, tail.Bias = kernel.Identity, kernel.Identity, nil
+	if e.ActLast {
+		tail = kernel.Epilogue[float32]{}
+	} else {
+		head.Scale, head.Residual = nil, nil
+	}
+	width := w.line / w.pixel
+	var tile [16 * panel]float32
+	for t, at := range w.places {
+		one := [1]place{{rows: at.rows, cols: at.cols}}
+		part := outputTiles{src: w.src[t*panel:], part: w.part, dst: tile[:], line: m * panel, pixel: panel, cols: w.cols, places: one[:]}
+		part.run(f)
+		for i := range at.rows {
+			for j := range at.cols {
+				row := tile[(i*m+j)*panel:][:w.cols]
+				q := at.pixel + i*width + j
+				head.Row(row, q, 0, w.pixel)
+				activation.Forward(row, row, e.Act)
+				tail.Row(row, q, 0, w.pixel)
+				copy(w.dst[q*w.pixel:], row)
+			}
+		}
+	}
+}
