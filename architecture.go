@@ -1,7 +1,6 @@
 package winnow
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -15,7 +14,7 @@ import (
 // family.
 type architecture struct {
 	family string
-	config []byte // JSON
+	config string // JSON
 }
 
 const (
@@ -35,8 +34,8 @@ func describe(m nn.Model) (architecture, error) {
 	default:
 		return a, fmt.Errorf("winnow: a model of type %T: %w", m, ErrUnsupported)
 	}
-	var err error
-	a.config, err = json.Marshal(cfg)
+	text, err := json.Marshal(cfg)
+	a.config = string(text)
 	return a, err
 }
 
@@ -45,35 +44,24 @@ func (a architecture) build() (nn.Model, int, error) {
 	switch a.family {
 	case familyConvNeXt:
 		var cfg convnext.Config
-		if err := a.decode(&cfg); err != nil {
+		if err := decode(keyConfig, a.config, &cfg); err != nil {
 			return nil, 0, err
 		}
 		m, err := convnext.New(cfg)
 		if err != nil {
-			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 		}
 		return m, cfg.Classes, nil
 	case familyResNet:
 		var cfg resnet.Config
-		if err := a.decode(&cfg); err != nil {
+		if err := decode(keyConfig, a.config, &cfg); err != nil {
 			return nil, 0, err
 		}
 		m, err := resnet.New(cfg)
 		if err != nil {
-			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 		}
 		return m, cfg.Classes, nil
 	}
 	return nil, 0, fmt.Errorf("winnow: architecture %q: %w", a.family, ErrUnsupported)
-}
-
-// decode reads the configuration. A key that is not known may change what the
-// model computes, so it cannot be passed over.
-func (a architecture) decode(cfg any) error {
-	d := json.NewDecoder(bytes.NewReader(a.config))
-	d.DisallowUnknownFields()
-	if err := d.Decode(cfg); err != nil {
-		return fmt.Errorf("winnow: configuration of %s: %w: %w", a.family, err, ErrUnsupported)
-	}
-	return nil
 }

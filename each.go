@@ -6,7 +6,6 @@ import (
 	"image"
 	"io"
 	"iter"
-	"runtime"
 	"sync"
 
 	"github.com/winnow-go/winnow/transform"
@@ -31,37 +30,39 @@ type Result struct {
 // Each classifies a sequence of images, in order: decoded in parallel, put
 // through the model in batches. A bad image is a Result with an Err and does
 // not end the sequence; an error in the second place (ctx, the model) does.
-// Inputs are taken a few batches ahead of the results.
+//
+// Inputs are taken up to two batches ahead of the results, on the goroutine
+// that ranges over Each, which therefore waits where inputs waits. Open is
+// called on other goroutines; none of them is left when the loop ends.
 func (c *Classifier) Each(ctx context.Context, inputs iter.Seq[Input]) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		batches := make(chan *chunk, 1)
-		var readers sync.WaitGroup
-		readers.Go(func() {
-			defer close(batches)
-			c.collect(ctx, inputs, batches)
-		})
+		next, stop := iter.Pull(inputs)
+		workers := make(chan struct{}, c.decoders())
+		var now, ahead *chunk
 		defer func() { // leave no goroutine behind
 			cancel()
-			for range batches {
-			}
-			readers.Wait()
+			now.wait()
+			ahead.wait()
+			stop()
 		}()
-		for b := range batches {
-			b.decoding.Wait()
-			if err := ctx.Err(); err != nil {
+		now = c.collect(ctx, next, workers)
+		for now != nil {
+			ahead = c.collect(ctx, next, workers) // decodes while the model computes
+			now.wait()
+			if ctx.Err() != nil {
+				break
+			}
+			if err := c.fill(now); err != nil {
 				yield(Result{}, err)
 				return
 			}
-			if err := c.fill(b); err != nil {
-				yield(Result{}, err)
-				return
-			}
-			for _, r := range b.results {
+			for _, r := range now.results {
 				if !yield(r, nil) {
 					return
 				}
 			}
+			now = ahead
 		}
 		if err := ctx.Err(); err != nil {
 			yield(Result{}, err)
@@ -76,51 +77,49 @@ type chunk struct {
 	decoding sync.WaitGroup
 }
 
-// collect takes inputs, starts their decoding and hands on batches.
-func (c *Classifier) collect(ctx context.Context, inputs iter.Seq[Input], batches chan<- *chunk) {
-	workers := make(chan struct{}, runtime.GOMAXPROCS(0))
-	size := c.info.Transform.Len()
-	var b *chunk
-	send := func() bool {
-		select {
-		case batches <- b:
-			b = nil
-			return true
-		case <-ctx.Done():
-			b.decoding.Wait()
-			return false
-		}
+func (b *chunk) wait() {
+	if b != nil {
+		b.decoding.Wait()
 	}
-	for in := range inputs {
+}
+
+// collect takes up to a batch of inputs and starts their decoding; nil if
+// there are none or ctx has ended.
+func (c *Classifier) collect(ctx context.Context, next func() (Input, bool), workers chan struct{}) *chunk {
+	var b *chunk
+	size := c.info.Transform.Len()
+	for i := 0; i < c.o.Batch && ctx.Err() == nil; i++ {
+		in, ok := next()
+		if !ok {
+			break
+		}
 		if b == nil {
 			b = &chunk{x: make([]float32, c.o.Batch*size), results: make([]Result, 0, c.o.Batch)}
 		}
-		i := len(b.results)
 		b.results = append(b.results, Result{Name: in.Name}) // within its capacity: r stays good
 		r, x := &b.results[i], b.x[i*size:(i+1)*size]
-		select {
-		case workers <- struct{}{}:
-		case <-ctx.Done():
-			b.decoding.Wait()
-			return
-		}
+		workers <- struct{}{}
 		b.decoding.Go(func() {
 			defer func() { <-workers }()
+			if ctx.Err() != nil {
+				return
+			}
 			if err := c.decode(x, in); err != nil {
 				r.Err = fmt.Errorf("%s: %w", in.Name, err)
 			}
 		})
-		if len(b.results) == c.o.Batch && !send() {
-			return
-		}
 	}
-	if b != nil {
-		send()
-	}
+	return b
 }
 
-// decode turns one input into the model's numbers.
-func (c *Classifier) decode(dst []float32, in Input) error {
+// decode turns one input into the model's numbers. What it calls is the
+// caller's (Open, an image's At): a panic there is an error of that image.
+func (c *Classifier) decode(dst []float32, in Input) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("winnow: reading the image panicked: %v: %w", v, ErrImageCorrupt)
+		}
+	}()
 	img := in.Image
 	if img == nil {
 		if in.Open == nil {
@@ -134,9 +133,6 @@ func (c *Classifier) decode(dst []float32, in Input) error {
 		if img, err = transform.Decode(r, c.o.Limits); err != nil {
 			return err
 		}
-	}
-	if img.Bounds().Empty() {
-		return fmt.Errorf("winnow: an image without pixels: %w", ErrImageCorrupt)
 	}
 	return c.prepare(dst, img)
 }
@@ -154,12 +150,15 @@ func (c *Classifier) fill(b *chunk) error {
 	if len(good) == 0 {
 		return nil
 	}
-	p, err := c.predict(b.x[:len(good)*size], len(good))
+	logits, k, err := c.logits(b.x[:len(good)*size], len(good))
 	if err != nil {
 		return err
 	}
 	for j, i := range good {
-		b.results[i].Prediction = p[j]
+		r := &b.results[i]
+		if r.Prediction, err = c.judge(logits[j*k : (j+1)*k]); err != nil {
+			r.Err = fmt.Errorf("%s: %w", r.Name, err)
+		}
 	}
 	return nil
 }

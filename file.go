@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/weights"
@@ -24,7 +25,7 @@ const (
 )
 
 // Open opens a model file. Errors name the file and wrap fs.ErrNotExist,
-// weights.ErrFormat, ErrModelFile or ErrUnsupported.
+// weights.ErrFormat, ErrModel or ErrUnsupported.
 func (o Options) Open(path string) (*Classifier, error) {
 	f, err := weights.Open(path)
 	if err != nil {
@@ -42,24 +43,49 @@ func (o Options) read(f *weights.File) (*Classifier, error) {
 	meta := f.Metadata()
 	version, ok := meta[keyVersion]
 	if !ok {
-		return nil, fmt.Errorf("winnow: the metadata has no %s: %w", keyVersion, ErrModelFile)
+		return nil, fmt.Errorf("winnow: the metadata has no %s: %w", keyVersion, ErrModel)
 	}
 	if v, err := strconv.Atoi(version); err != nil || v < 1 {
-		return nil, fmt.Errorf("winnow: version %q: %w", version, ErrModelFile)
+		return nil, fmt.Errorf("winnow: version %q: %w", version, ErrModel)
 	} else if v > fileVersion {
 		return nil, fmt.Errorf("winnow: version %d of the file, this is for %d: %w", v, fileVersion, ErrUnsupported)
 	}
 	info := Info{License: meta[keyLicense]}
-	for key, into := range map[string]any{keyClasses: &info.Classes, keyTransform: &info.Transform, keyDecision: &info.Decision} {
-		text, ok := meta[key]
-		if !ok && key == keyDecision {
+	for _, part := range []struct {
+		key      string
+		into     any
+		optional bool
+	}{{keyClasses, &info.Classes, false}, {keyTransform, &info.Transform, false}, {keyDecision, &info.Decision, true}} {
+		text, ok := meta[part.key]
+		if !ok && part.optional {
 			continue
 		}
-		if err := json.Unmarshal([]byte(text), into); err != nil {
-			return nil, fmt.Errorf("winnow: metadata %s: %w: %w", key, err, ErrModelFile)
+		if err := decode(part.key, text, part.into); err != nil {
+			return nil, err
 		}
 	}
-	return o.assemble(architecture{meta[keyArchitecture], []byte(meta[keyConfig])}, f, info)
+	return o.assemble(architecture{meta[keyArchitecture], meta[keyConfig]}, f, info)
+}
+
+// decode reads one JSON value of the metadata. A key that is not known may
+// change what the model computes, so it cannot be passed over.
+func decode(key, text string, into any) error {
+	if text == "" || text == "null" {
+		return fmt.Errorf("winnow: the metadata has no %s: %w", key, ErrModel)
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		kind := ErrModel
+		if strings.Contains(err.Error(), "unknown field") { // encoding/json has no type for it
+			kind = ErrUnsupported
+		}
+		return fmt.Errorf("winnow: metadata %s: %w: %w", key, err, kind)
+	}
+	if d.More() {
+		return fmt.Errorf("winnow: metadata %s: something follows the value: %w", key, ErrModel)
+	}
+	return nil
 }
 
 // Save writes the model to a file that Open opens, atomically: an older file
@@ -73,7 +99,7 @@ func (c *Classifier) Save(path string) error {
 		"format":        "pt", // what Hugging Face's tools look for
 		keyVersion:      strconv.Itoa(fileVersion),
 		keyArchitecture: arch.family,
-		keyConfig:       string(arch.config),
+		keyConfig:       arch.config,
 	}
 	values := map[string]any{keyClasses: c.info.Classes, keyTransform: c.info.Transform}
 	if c.info.Decision != nil {

@@ -35,8 +35,11 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"math"
+	"slices"
 	"sync"
 
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 	"github.com/winnow-go/winnow/label"
 	"github.com/winnow-go/winnow/metrics"
 	"github.com/winnow-go/winnow/nn"
@@ -50,10 +53,10 @@ type Prediction = label.Prediction
 
 // Errors that callers branch on. Errors about files name the file.
 var (
-	// ErrModelFile is wrapped where a file is no winnow model or its contents
-	// contradict each other. A file that is no safetensors at all wraps
-	// weights.ErrFormat instead.
-	ErrModelFile = errors.New("not a winnow model file")
+	// ErrModel is wrapped where a file is no winnow model, or the parts of a
+	// model (weights, classes, preprocessing, decision) contradict each other.
+	// A file that is no safetensors at all wraps weights.ErrFormat instead.
+	ErrModel = errors.New("not a usable winnow model")
 	// ErrUnsupported is wrapped where a model is of a kind that this version
 	// does not know.
 	ErrUnsupported = errors.New("model not supported by this version")
@@ -65,9 +68,9 @@ var (
 
 // Options say how a Classifier runs. The zero value is good.
 type Options struct {
-	// Threads limits how many processor cores one prediction uses; 0 means
-	// all that Go uses. A server that classifies many images at once is
-	// usually best off with 1.
+	// Threads limits how many processor cores one prediction uses, and how
+	// many images Each decodes at a time; 0 means all that Go uses. A server
+	// that classifies many images at once is usually best off with 1.
 	Threads int
 	// Batch is how many images Each puts through the model at a time; 0 means
 	// 16.
@@ -130,16 +133,17 @@ func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Cl
 		return nil, fmt.Errorf("winnow: batches of %d images", o.Batch)
 	}
 	if err := info.Classes.Check(); err != nil {
-		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 	}
 	info.Transform = info.Transform.WithDefaults()
 	if err := info.Transform.Validate(); err != nil {
-		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 	}
+	info.Classes = slices.Clone(info.Classes)
 	if info.Decision != nil {
 		d := *info.Decision
 		if err := d.Validate(); err != nil {
-			return nil, fmt.Errorf("winnow: %w: %w", err, ErrModelFile)
+			return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 		}
 		info.Decision = &d
 	}
@@ -148,10 +152,15 @@ func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Cl
 		return nil, err
 	}
 	if classes != len(info.Classes) {
-		return nil, fmt.Errorf("winnow: %d class names for a model of %d classes: %w", len(info.Classes), classes, ErrModelFile)
+		return nil, fmt.Errorf("winnow: %d class names for a model of %d classes: %w", len(info.Classes), classes, ErrModel)
 	}
 	if err := nn.Load(m, src, nn.LoadOptions{}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
+	}
+	for _, p := range m.Params() {
+		if v := elementwise.SumSquares(p.Data()); math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("winnow: tensor %s has values that are not numbers: %w", p.Name(), ErrModel)
+		}
 	}
 	norm, err := info.Transform.Normalizer()
 	if err != nil {
@@ -170,30 +179,30 @@ func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Cl
 // The caller must not change the slice.
 func (c *Classifier) Classes() label.Classes { return c.info.Classes }
 
-// Info is what the model file says besides weights.
-func (c *Classifier) Info() Info { return c.info }
+// Info is what the model file says besides weights. The caller must not change
+// the slice of classes.
+func (c *Classifier) Info() Info {
+	info := c.info
+	if info.Decision != nil {
+		d := *info.Decision
+		info.Decision = &d
+	}
+	return info
+}
+
+// decoders is how many images are decoded at a time.
+func (c *Classifier) decoders() int { return c.runner.Device().Threads() }
 
 // Model is the network, read-only: its parameters must not be changed.
 func (c *Classifier) Model() nn.Model { return c.model }
 
 // Classify classifies one image of any size.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) (Prediction, error) {
-	if err := ctx.Err(); err != nil {
-		return Prediction{}, err
-	}
-	if img == nil || img.Bounds().Empty() {
-		return Prediction{}, fmt.Errorf("winnow: an image without pixels: %w", ErrImageCorrupt)
-	}
-	x := c.inputs.Get().(*[]float32)
-	defer c.inputs.Put(x)
-	if err := c.prepare(*x, img); err != nil {
-		return Prediction{}, err
-	}
-	p, err := c.predict(*x, 1)
+	logits, err := c.Logits(ctx, img)
 	if err != nil {
 		return Prediction{}, err
 	}
-	return p[0], nil
+	return c.judge(logits)
 }
 
 // ClassifyReader classifies one encoded image: JPEG, PNG, GIF, BMP, TIFF or
@@ -215,9 +224,6 @@ func (c *Classifier) Logits(ctx context.Context, img image.Image) ([]float32, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if img == nil || img.Bounds().Empty() {
-		return nil, fmt.Errorf("winnow: an image without pixels: %w", ErrImageCorrupt)
-	}
 	x := c.inputs.Get().(*[]float32)
 	defer c.inputs.Put(x)
 	if err := c.prepare(*x, img); err != nil {
@@ -229,6 +235,9 @@ func (c *Classifier) Logits(ctx context.Context, img image.Image) ([]float32, er
 
 // prepare turns an image into the model's input [Size,Size,3].
 func (c *Classifier) prepare(dst []float32, img image.Image) error {
+	if img == nil || img.Bounds().Empty() {
+		return fmt.Errorf("winnow: an image without pixels: %w", ErrImageCorrupt)
+	}
 	p, err := c.info.Transform.Prepare(img)
 	if err != nil {
 		return err
@@ -242,21 +251,6 @@ func (c *Classifier) logits(x []float32, n int) ([]float32, int, error) {
 	return c.runner.PredictFloats(nil, x, n, size, size, 3)
 }
 
-// predict classifies n prepared images.
-func (c *Classifier) predict(x []float32, n int) ([]Prediction, error) {
-	logits, k, err := c.logits(x, n)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Prediction, n)
-	for i := range out {
-		if out[i], err = c.judge(logits[i*k : (i+1)*k]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // judge makes a prediction of one row of logits.
 func (c *Classifier) judge(logits []float32) (Prediction, error) {
 	temperature, known := 1.0, true
@@ -268,7 +262,7 @@ func (c *Classifier) judge(logits []float32) (Prediction, error) {
 	}
 	p, err := label.Predict(c.info.Classes, metrics.Softmax(nil, logits, temperature), known)
 	if err != nil {
-		return Prediction{}, fmt.Errorf("winnow: the model gave logits that are not numbers: %w", err)
+		return Prediction{}, fmt.Errorf("winnow: logits %v: %w", logits, err)
 	}
 	return p, nil
 }

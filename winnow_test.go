@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,6 +327,21 @@ func TestEachStopsWithoutLeaks(t *testing.T) {
 	if opened > 30 {
 		t.Errorf("%d inputs were taken for 5 results", opened)
 	}
+	var busy atomic.Int64
+	for range c.Each(context.Background(), func(yield func(winnow.Input) bool) {
+		for yield(winnow.Input{Open: func() (io.ReadCloser, error) {
+			busy.Add(1)
+			defer busy.Add(-1)
+			time.Sleep(5 * time.Millisecond)
+			return nil, fs.ErrNotExist
+		}}) {
+		}
+	}) {
+		break
+	}
+	if n := busy.Load(); n != 0 {
+		t.Errorf("%d images are being opened after the loop", n)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n = 0
 	var last error
@@ -352,6 +368,35 @@ func TestEachStopsWithoutLeaks(t *testing.T) {
 func TestEachOfNothingYieldsNothing(t *testing.T) {
 	for r, err := range newSmall(t).Each(context.Background(), inputs(t, 0, nil, nil)) {
 		t.Errorf("%v, %v", r, err)
+	}
+}
+
+// trap is an image that panics when it is looked at.
+type trap struct{ image.Image }
+
+func (trap) ColorModel() color.Model { return color.RGBAModel }
+func (trap) Bounds() image.Rectangle { return image.Rect(0, 0, 9, 9) }
+func (trap) At(int, int) color.Color { panic("trap") }
+
+func TestPanickingImageIsItsOwnError(t *testing.T) {
+	c := newSmall(t)
+	seq := func(yield func(winnow.Input) bool) {
+		_ = yield(winnow.Input{Name: "trap", Image: trap{}}) && yield(winnow.Input{Name: "good", Image: picture(9, 9, 1)})
+	}
+	var got []string
+	for r, err := range c.Each(context.Background(), seq) {
+		got = append(got, fmt.Sprint(r.Name, r.Err != nil, err))
+	}
+	if fmt.Sprint(got) != "[traptrue <nil> goodfalse <nil>]" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestNaNWeightsAreRefused(t *testing.T) {
+	m, info := small(t)
+	m.Params()[3].Data()[0] = float32(math.NaN())
+	if _, err := winnow.New(m, nil, info); !errors.Is(err, winnow.ErrModel) || !strings.Contains(err.Error(), m.Params()[3].Name()) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -450,18 +495,21 @@ func TestBadModelFilesAreErrors(t *testing.T) {
 		change func(map[string]string)
 		want   error
 	}{
-		"not ours":            {drop("winnow.version"), winnow.ErrModelFile},
-		"version zero":        {set("winnow.version", "0"), winnow.ErrModelFile},
+		"not ours":            {drop("winnow.version"), winnow.ErrModel},
+		"version zero":        {set("winnow.version", "0"), winnow.ErrModel},
 		"version of tomorrow": {set("winnow.version", "99"), winnow.ErrUnsupported},
-		"no classes":          {drop("winnow.classes"), winnow.ErrModelFile},
-		"too few classes":     {set("winnow.classes", `["a","b"]`), winnow.ErrModelFile},
-		"twin classes":        {set("winnow.classes", `["a","b","c","a"]`), winnow.ErrModelFile},
+		"no classes":          {drop("winnow.classes"), winnow.ErrModel},
+		"too few classes":     {set("winnow.classes", `["a","b"]`), winnow.ErrModel},
+		"twin classes":        {set("winnow.classes", `["a","b","c","a"]`), winnow.ErrModel},
 		"other architecture":  {set("winnow.architecture", "vit"), winnow.ErrUnsupported},
 		"unknown setting":     {set("winnow.config", `{"depths":[3,1],"dims":[32,64],"classes":4,"twist":2}`), winnow.ErrUnsupported},
-		"impossible setting":  {set("winnow.config", `{"depths":[3,1],"dims":[32],"classes":4}`), winnow.ErrModelFile},
-		"billions of weights": {set("winnow.config", `{"depths":[3,1],"dims":[32,60000],"classes":4,"stem":2}`), nil},
-		"broken transform":    {set("winnow.transform", `{"size":-3}`), winnow.ErrModelFile},
-		"broken decision":     {set("winnow.decision", `{"score":"msp","temperature":-1}`), winnow.ErrModelFile},
+		"impossible setting":  {set("winnow.config", `{"depths":[3,1],"dims":[32],"classes":4}`), winnow.ErrModel},
+		"billions of weights": {set("winnow.config", `{"depths":[3,1],"dims":[32,60000],"classes":4,"stem":2}`), winnow.ErrModel},
+		"broken transform":    {set("winnow.transform", `{"size":-3}`), winnow.ErrModel},
+		"strange decision":    {set("winnow.decision", `{"score":"msp","mood":1}`), winnow.ErrUnsupported},
+		"null transform":      {set("winnow.transform", "null"), winnow.ErrModel},
+		"trailing text":       {set("winnow.classes", `["a","b","c","d"] x`), winnow.ErrModel},
+		"broken decision":     {set("winnow.decision", `{"score":"msp","temperature":-1}`), winnow.ErrModel},
 	} {
 		path := edit(name, test.change)
 		_, err := winnow.Open(path)
@@ -492,7 +540,7 @@ func TestBadModelFilesAreErrors(t *testing.T) {
 func TestWrongClassCountIsAnError(t *testing.T) {
 	m, info := small(t)
 	info.Classes = info.Classes[:3]
-	if _, err := winnow.New(m, nil, info); !errors.Is(err, winnow.ErrModelFile) {
+	if _, err := winnow.New(m, nil, info); !errors.Is(err, winnow.ErrModel) {
 		t.Errorf("%v", err)
 	}
 	if _, err := winnow.New(convnext.Mini(4), nil, info); err == nil {
