@@ -26,3 +26,22 @@ func ExampleDecodeBytes() {
 	fmt.Println(err)
 	// Output: transform: not a picture in a known format
 }
+
+func ExamplePublished() {
+	r, err := transform.Published("convnext_tiny.fb_in22k_ft_in1k")
+	fmt.Println(r.Config.Size, r.Config.Resize, r.Config.Interpolation, r.License, err)
+	fmt.Println(r.Test.Size, r.Test.Resize)
+	// Output:
+	// 224 256 bicubic apache-2.0 <nil>
+	// 288 288
+}
+
+func ExampleReadRecipe() {
+	r, err := transform.ReadRecipe([]byte(`{
+		"feature_extractor_type": "ConvNextFeatureExtractor",
+		"crop_pct": 0.875, "size": 224, "resample": 3,
+		"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]
+	}`))
+	fmt.Println(r.Config.Size, r.Config.Resize, r.Config.Interpolation, r.Config.Crop, err)
+	// Output: 224 256 bicubic center <nil>
+}
