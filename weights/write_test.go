@@ -339,3 +339,28 @@ func TestWriteToABadPlaceIsAnErrorThatNamesIt(t *testing.T) {
 		t.Errorf("writing into a folder that is not there: %v", err)
 	}
 }
+
+// described counts how often its tensors are fetched.
+type described struct {
+	*weights.Map
+	fetched map[string]int
+}
+
+func (d described) Tensor(name string) (*tensor.Dense, error) {
+	d.fetched[name]++
+	return d.Map.Tensor(name)
+}
+
+func TestRenamedTensorsAreFetchedOnceToBeWritten(t *testing.T) {
+	d := described{mixed(), map[string]int{}}
+	src := weights.Omit(weights.Strip(weights.Rename(d, func(name string) string { return "module." + name }), "module."), "z.")
+	f := mustOpen(t, toBytes(t, src, nil))
+	if len(f.Names()) != d.Len()-1 || len(d.fetched) != d.Len()-1 {
+		t.Errorf("wrote %q, fetched %v", f.Names(), d.fetched)
+	}
+	for name, n := range d.fetched {
+		if n != 1 {
+			t.Errorf("%s was fetched %d times", name, n)
+		}
+	}
+}
