@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -289,20 +290,67 @@ func TestRecipeFollowsTheName(t *testing.T) {
 	}
 }
 
-func TestConvNeXtCheckpointUnderOtherNames(t *testing.T) {
+func TestCheckpointsInWrappings(t *testing.T) {
 	m := convnext.Atto(5)
 	nn.Initialize(m, 1)
-	path := filepath.Join(t.TempDir(), "w.safetensors")
-	wrapped := weights.Rename(nn.Source(m), func(name string) string { return "state_dict.module." + name })
-	if err := weights.Write(path, wrapped, nil); err != nil {
+	for _, prefix := range []string{"", "state_dict.module.", "net._orig_mod."} {
+		path := filepath.Join(t.TempDir(), "w.safetensors")
+		wrapped := weights.Rename(nn.Source(m), func(name string) string { return prefix + name })
+		if err := weights.Write(path, wrapped, nil); err != nil {
+			t.Fatal(err)
+		}
+		s, err := open(options{model: path, arch: "convnext_atto.d2_in1k"}, io.Discard)
+		if err != nil {
+			t.Errorf("%q: %v", prefix, err)
+			continue
+		}
+		if got := s.model.(*convnext.Model).Config().Classes; got != 5 {
+			t.Errorf("%q: %d classes", prefix, got)
+		}
+	}
+}
+
+// The last norm of Hugging Face's ConvNeXt has an epsilon of its own.
+func TestHuggingFaceCheckpoint(t *testing.T) {
+	cfg, err := convnext.Preset("convnext_atto", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := convnext.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Initialize(m, 1)
+	parts := regexp.MustCompile(`^(?:stem\.([01])|stages\.(\d)\.(?:downsample\.([01])|blocks\.(\d)\.(.+))|head\.(norm|fc))\.?(weight|bias)?$`)
+	theirs := weights.Rename(nn.Source(m), func(name string) string {
+		p := parts.FindStringSubmatch(name)
+		switch {
+		case p == nil:
+			t.Fatalf("no name for %s", name)
+		case p[1] == "0":
+			return "convnext.embeddings.patch_embeddings." + p[7]
+		case p[1] == "1":
+			return "convnext.embeddings.layernorm." + p[7]
+		case p[3] != "":
+			return "convnext.encoder.stages." + p[2] + ".downsampling_layer." + p[3] + "." + p[7]
+		case p[4] != "":
+			inner := strings.NewReplacer("gamma", "layer_scale_parameter", "conv_dw", "dwconv", "norm", "layernorm", "mlp.fc", "pwconv").Replace(p[5])
+			return "convnext.encoder.stages." + p[2] + ".layers." + p[4] + "." + inner
+		case p[6] == "norm":
+			return "convnext.layernorm." + p[7]
+		}
+		return "classifier." + p[7]
+	})
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := weights.Write(path, theirs, nil); err != nil {
 		t.Fatal(err)
 	}
 	s, err := open(options{model: path, arch: "convnext_atto.d2_in1k"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.model.(*convnext.Model).Config().Classes; got != 5 {
-		t.Errorf("%d classes", got)
+	if got := s.model.(*convnext.Model).Config(); got.HeadEpsilon != 1e-12 || got.Classes != 3 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -344,7 +392,7 @@ func TestWhatCannotBeEvaluatedIsAnError(t *testing.T) {
 		"checkpoint without arch": {options{model: plain, data: data}, "-arch"},
 		"unknown arch":            {options{model: plain, arch: "resnet9000", data: data}, "-config"},
 		"unknown tag":             {options{model: plain, arch: "resnet18.nonsense", data: data}, "resnet18.nonsense"},
-		"arch of another family":  {options{model: plain, arch: "convnext_tiny.fb_in1k", data: data}, "head.fc.weight"},
+		"arch of another family":  {options{model: plain, arch: "convnext_tiny.fb_in1k", data: data}, "not named like"},
 		"wrong depth":             {options{model: plain, arch: "resnet20_cifar", data: data}, "missing"},
 		"no head":                 {options{model: headless, arch: "resnet8_cifar", data: data}, "no classifier"},
 		"strange class":           {options{model: model, data: strange}, `"c"`},

@@ -45,9 +45,9 @@ func open(o options, notes io.Writer) (*subject, error) {
 	}
 	c, err := winnow.Options{Threads: o.threads}.Open(o.model)
 	switch {
-	case errors.Is(err, winnow.ErrModelFile) && recipe != nil && recipe.Architecture != "":
+	case errors.Is(err, winnow.ErrModel) && recipe != nil && recipe.Architecture != "":
 		return openCheckpoint(o.model, recipe.Architecture, recipe, notes)
-	case errors.Is(err, winnow.ErrModelFile):
+	case errors.Is(err, winnow.ErrModel):
 		return nil, fmt.Errorf("%w (a checkpoint needs -arch)", err)
 	case err != nil:
 		return nil, err
@@ -88,11 +88,7 @@ func openCheckpoint(path, name string, recipe *transform.Recipe, notes io.Writer
 		return nil, err
 	}
 	defer f.Close()
-	src, err := weights.StateDict(f, "")
-	if err != nil {
-		return nil, err
-	}
-	if s.model, err = load(arch, src); err != nil {
+	if s.model, err = load(arch, f); err != nil {
 		return nil, fmt.Errorf("%s as %s: %w", path, arch, err)
 	}
 	return s, nil
@@ -100,11 +96,13 @@ func openCheckpoint(path, name string, recipe *transform.Recipe, notes io.Writer
 
 // load builds the architecture with as many classes as src has, and loads it.
 func load(arch string, src weights.Source) (nn.Model, error) {
-	var m nn.Model
 	switch {
 	case slices.Contains(convnext.Presets(), arch):
-		src = convnext.Translate(src)
-		classes, err := headSize(src, "head.fc.weight")
+		named, dialect := convnext.Recognize(src)
+		if dialect == convnext.Unknown {
+			return unwrapped(arch, src)
+		}
+		classes, err := headSize(named, "head.fc.weight")
 		if err != nil {
 			return nil, err
 		}
@@ -112,12 +110,20 @@ func load(arch string, src weights.Source) (nn.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m, err = convnext.New(cfg); err != nil {
+		if dialect == convnext.HuggingFace {
+			cfg.HeadEpsilon = 1e-12 // of transformers' last norm alone
+		}
+		m, err := convnext.New(cfg)
+		if err != nil {
 			return nil, err
 		}
+		return m, convnext.Load(m, src, nn.LoadOptions{})
 	case slices.Contains(resnet.Presets(), arch):
-		src = resnet.Translate(src)
-		classes, err := headSize(src, "fc.weight")
+		named, dialect := resnet.Recognize(src)
+		if dialect == resnet.Unknown {
+			return unwrapped(arch, src)
+		}
+		classes, err := headSize(named, "fc.weight")
 		if err != nil {
 			return nil, err
 		}
@@ -125,17 +131,27 @@ func load(arch string, src weights.Source) (nn.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m, err = resnet.New(cfg); err != nil {
+		m, err := resnet.New(cfg)
+		if err != nil {
 			return nil, err
 		}
-	default:
-		return nil, fmt.Errorf("no such architecture; there are %s, %s",
-			strings.Join(convnext.Presets(), ", "), strings.Join(resnet.Presets(), ", "))
+		return m, resnet.Load(m, src, nn.LoadOptions{})
 	}
-	if err := nn.Load(m, src, nn.LoadOptions{}); err != nil {
+	return nil, fmt.Errorf("no such architecture; there are %s, %s",
+		strings.Join(convnext.Presets(), ", "), strings.Join(resnet.Presets(), ", "))
+}
+
+// unwrapped is load for checkpoints of programs that wrap the weights in more
+// ways than the usual ones.
+func unwrapped(arch string, src weights.Source) (nn.Model, error) {
+	inner, err := weights.StateDict(src, "")
+	if err != nil {
 		return nil, err
 	}
-	return m, nil
+	if len(inner.Names()) == 0 || inner.Names()[0] == src.Names()[0] {
+		return nil, fmt.Errorf("its parameters are not named like those of a %s: %.200s", arch, strings.Join(src.Names(), ", "))
+	}
+	return load(arch, inner)
 }
 
 // headSize is the number of classes that the last layer of src has.
