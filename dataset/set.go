@@ -13,6 +13,8 @@ import (
 var (
 	// ErrEmpty says that there is no picture at all.
 	ErrEmpty = errors.New("dataset: no pictures")
+	// ErrTooFew says that there are too few pictures to divide.
+	ErrTooFew = errors.New("dataset: too few pictures")
 	// ErrEmptyClass says that a class has no picture.
 	ErrEmptyClass = errors.New("dataset: a class without pictures")
 	// ErrOneClass says that there are fewer than two classes.

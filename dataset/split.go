@@ -27,11 +27,11 @@ func Stratified(set Set, share float64, seed uint64) (first, second *View, err e
 
 // HoldOut takes pictures out of a training set, for choosing between models
 // and for calibration: 5%, at least 300, never more than a fifth; divided like
-// [Stratified]. A set of fewer than five pictures is [ErrEmpty].
+// [Stratified]. A set of fewer than five pictures is [ErrTooFew].
 func HoldOut(set Set, seed uint64) (train, held *View, err error) {
 	n := set.Len()
 	if n < 5 {
-		return nil, nil, fmt.Errorf("%w to hold out: %d", ErrEmpty, n)
+		return nil, nil, fmt.Errorf("%w to hold some out: %d, want at least 5", ErrTooFew, n)
 	}
 	take := min(max((n+19)/20, 300), n/5)
 	train, held = stratified(set, take, seed)

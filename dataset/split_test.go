@@ -129,7 +129,7 @@ func TestHoldOutTakesWhatItPromises(t *testing.T) {
 			t.Errorf("of %d: classes %v", n, c)
 		}
 	}
-	if _, _, err := HoldOut(labelled(t, 2, 2), 1); !errors.Is(err, ErrEmpty) {
+	if _, _, err := HoldOut(labelled(t, 2, 2), 1); !errors.Is(err, ErrTooFew) {
 		t.Errorf("of four: %v", err)
 	}
 }

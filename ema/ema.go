@@ -34,7 +34,7 @@ import (
 // Average is the moving average of one model. Set the fields before the first
 // Update and leave them. It is not safe for concurrent use.
 type Average struct {
-	// Decay is d, in [0,1); 0 means 0.9998.
+	// Decay is d, between 0 and 1; 0 means 0.9998.
 	Decay float64
 	// Warmup is the constant of the warm-up; 0 means 10, negative means none.
 	Warmup float64
@@ -97,7 +97,7 @@ func (a *Average) Update(m nn.Model) error {
 		}
 	}
 	params := m.Params()
-	if len(params) != len(a.params) || params[0] != a.params[0] {
+	if !slices.Equal(params, a.params) {
 		return errors.New("ema: the average is of another model")
 	}
 	a.steps++

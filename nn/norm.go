@@ -192,8 +192,15 @@ func (o *batchNormOp) forward(t *Tape, n *node) {
 	t.b.Affine(dst, n.value(0), t.b.Wrap(scale), t.b.Wrap(shift), residual, o.relu, rows, c)
 }
 
-// update moves the running statistics by one batch.
+// update moves the running statistics by one batch. A batch whose statistics
+// are not finite leaves them alone: the step that it belongs to fails anyway,
+// and the model should survive it. (PyTorch lets such a batch in for good.)
 func (l *BatchNorm) update(mean, variance []float32, rows int) {
+	for i := range mean {
+		if v := mean[i] + variance[i]; v-v != 0 {
+			return
+		}
+	}
 	m := l.momentum
 	unbias := float32(float64(rows) / float64(rows-1))
 	for i := range mean {

@@ -39,7 +39,10 @@ type Options struct {
 //
 // Where every label has the largest logit no temperature is better than the
 // next lower one ([FitTemperature]); the smallest would push all probabilities
-// to 1 and leave nothing to tell strangers by, so the temperature is then 1.
+// to 1 and leave nothing to tell strangers by, so the temperature is then 1. So
+// it is at the other end, where the labels' logits are no higher than others
+// and the largest temperature would make all probabilities equal: a few dozen
+// held-out images can do that.
 //
 // Errors are those of [FitTemperature], [Threshold] and [ScoreByName].
 func Calibrate(logits []float32, labels []int, o Options) (Decision, error) {
@@ -58,6 +61,9 @@ func Calibrate(logits []float32, labels []int, o Options) (Decision, error) {
 		d.Temperature = 1
 		if !separable(logits, labels) {
 			d.Temperature = fitTemperature(logits, labels)
+		}
+		if d.Temperature >= MaxTemperature {
+			d.Temperature = 1
 		}
 	}
 	if err := d.Validate(); err != nil {

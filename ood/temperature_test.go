@@ -102,7 +102,7 @@ func TestTemperatureWithoutMinimum(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := test.want; want == MinTemperature && d.Temperature != 1 || want != MinTemperature && d.Temperature != want {
+			if d.Temperature != 1 { // a bound is no fit
 				t.Errorf("calibrated at %v", d.Temperature)
 			}
 			if err := d.Validate(); err != nil {

@@ -261,6 +261,7 @@ func TestTrajectoriesMatchGolden(t *testing.T) {
 			m         nn.Model
 			translate func(weights.Source) weights.Source
 			bound     float64 // on losses, as the project states it
+			direction float64 // on gradients, relative: DATA.md's for ResNets, whose ReLUs sit on ties
 			err       error
 		)
 		switch {
@@ -268,10 +269,10 @@ func TestTrajectoriesMatchGolden(t *testing.T) {
 			cfg, _ := resnet.Preset("resnet8_cifar", c.Model.Classes)
 			cfg.Layers = []int{c.Model.N, c.Model.N, c.Model.N}
 			m, err = resnet.New(cfg)
-			translate, bound = resnet.Translate, 2e-3
+			translate, bound, direction = resnet.Translate, 2e-3, 1e-2
 		case c.Model.Family == "convnext" && c.Model.Names == "torchvision":
 			m, err = convnext.New(convnext.Config{Dims: c.Model.Dims, Depths: c.Model.Depths, Classes: c.Model.Classes})
-			translate, bound = convnext.Translate, 1e-4
+			translate, bound, direction = convnext.Translate, 1e-4, 1e-4
 		default:
 			t.Skipf("family %q with names of %q is not built yet", c.Model.Family, c.Model.Names)
 		}
@@ -313,9 +314,7 @@ func TestTrajectoriesMatchGolden(t *testing.T) {
 			if d := math.Abs(loss - c.F64.Loss[i]); !(d <= bound) {
 				t.Errorf("step %d: loss %v, want %v within %v", i, loss, c.F64.Loss[i], bound)
 			}
-			// The norm is a figure of the same computation: let it stray as
-			// far as PyTorch's own float32 does, or as the loss may.
-			allowed := max(4*math.Abs(c.F32.Norm[i]-c.F64.Norm[i]), bound*c.F64.Norm[i])
+			allowed := max(4*math.Abs(c.F32.Norm[i]-c.F64.Norm[i]), direction*c.F64.Norm[i])
 			if d := math.Abs(norm - c.F64.Norm[i]); !(d <= allowed) {
 				t.Errorf("step %d: gradient norm %v, want %v within %v", i, norm, c.F64.Norm[i], allowed)
 			}

@@ -23,8 +23,9 @@ type Optimizer interface {
 	Step(updates []Update, lr, scale float64) error
 }
 
-// DecayMatrices decays what has at least two axes: weights of convolutions and
-// linear layers, but neither biases nor norms nor layer scales.
+// DecayMatrices decays what has at least two axes longer than 1: weights of
+// convolutions and linear layers, but neither biases nor norms nor layer scales,
+// whatever shape these have ([C], [C,1,1]).
 func DecayMatrices(p *nn.Param) bool { return p.Dims() > 1 }
 
 // DecayAll decays every parameter.

@@ -18,11 +18,15 @@ type Predictions struct {
 // Len is N.
 func (p *Predictions) Len() int { return len(p.Labels) }
 
-// Predicted is the class of row i's largest logit; of equal ones the first.
+// Predicted is the class of row i's largest logit; of equal ones the first. It
+// is -1 if a logit is NaN.
 func (p *Predictions) Predicted(i int) int {
 	row := p.Logits[i*p.Classes : (i+1)*p.Classes]
 	best := 0
 	for c, v := range row {
+		if v != v {
+			return -1
+		}
 		if v > row[best] {
 			best = c
 		}
@@ -30,15 +34,20 @@ func (p *Predictions) Predicted(i int) int {
 	return best
 }
 
-// Accuracy is the share of rows whose prediction is the label, NaN for none.
+// Accuracy is the share of the labelled rows whose prediction is the label, NaN
+// if there are none.
 func (p *Predictions) Accuracy() float64 {
-	right := 0
+	right, n := 0, 0
 	for i, want := range p.Labels {
+		if want < 0 {
+			continue
+		}
+		n++
 		if p.Predicted(i) == want {
 			right++
 		}
 	}
-	return float64(right) / float64(len(p.Labels))
+	return float64(right) / float64(n)
 }
 
 // PredictOptions say how a set is read.

@@ -12,7 +12,8 @@ import (
 )
 
 // ErrDiverged is wrapped by errors about a loss or a gradient that is not
-// finite. The weights are those before the step.
+// finite. The parameters are those before the step. The running statistics of
+// batch norms have seen the batch as far as its own statistics were finite.
 var ErrDiverged = errors.New("training diverged")
 
 // StepOptions say how a step is made.

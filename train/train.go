@@ -121,6 +121,12 @@ func New(m nn.Model, set dataset.Set, o Options) (*Run, error) {
 	if set == nil || set.Len() == 0 {
 		return nil, fmt.Errorf("train: %w", dataset.ErrEmpty)
 	}
+	if err := o.Transform.WithDefaults().Validate(); err != nil {
+		return nil, err
+	}
+	if o.Weight != nil && len(o.Weight) != len(set.Classes()) {
+		return nil, fmt.Errorf("train: %d class weights for %d classes", len(o.Weight), len(set.Classes()))
+	}
 	if o.Schedule == nil {
 		o.Schedule = Cosine{Peak: 1e-3, Warmup: 0.05}
 	}

@@ -129,11 +129,11 @@ func TestTrainingLearns(t *testing.T) {
 	}
 }
 
-// trained trains for two epochs and returns all weights.
-func trained(t *testing.T, seed uint64, threads int) []float32 {
+// trained trains for two epochs and returns all weights and their averages.
+func trained(t *testing.T, m nn.Model, seed uint64, threads int) []float32 {
 	t.Helper()
-	m := tiny(t, 0.2)
 	o := options(seed)
+	o.EMA = &ema.Average{Decay: 0.9}
 	o.Epochs, o.Workers, o.Device = 2, threads, nn.NewDevice(nn.DeviceOptions{Threads: threads})
 	o.Augment = transform.CIFAR()
 	run, err := train.New(m, stripes(t, 200, 3), o)
@@ -146,21 +146,33 @@ func trained(t *testing.T, seed uint64, threads int) []float32 {
 		}
 	}
 	var all []float32
-	for _, p := range m.Params() {
-		all = append(all, p.Data()...)
+	for range 2 {
+		for _, p := range m.Params() {
+			all = append(all, p.Data()...)
+		}
+		if err := o.EMA.Swap(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return all
 }
 
 func TestWeightsDependOnTheSeedAlone(t *testing.T) {
-	want := trained(t, 5, 1)
-	for _, threads := range []int{1, 2, 5} {
-		if !slices.Equal(trained(t, 5, threads), want) {
-			t.Errorf("%d threads give other weights", threads)
-		}
-	}
-	if slices.Equal(trained(t, 6, 2), want) {
-		t.Error("another seed gives the same weights")
+	for name, model := range map[string]func() nn.Model{
+		"convnext": func() nn.Model { return tiny(t, 0.2) },
+		"resnet":   func() nn.Model { return resnet.CIFAR8(3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := trained(t, model(), 5, 1)
+			for _, threads := range []int{1, 2, 5} {
+				if !slices.Equal(trained(t, model(), 5, threads), want) {
+					t.Errorf("%d threads give other weights", threads)
+				}
+			}
+			if slices.Equal(trained(t, model(), 6, 2), want) {
+				t.Error("another seed gives the same weights")
+			}
+		})
 	}
 }
 
@@ -231,6 +243,8 @@ func TestBadOptionsAreErrors(t *testing.T) {
 		"smoothing": func(o *train.Options) { o.Smoothing = 1.5 },
 		"clip":      func(o *train.Options) { o.ClipNorm = math.NaN() },
 		"decay":     func(o *train.Options) { o.EMA = &ema.Average{Decay: 2} },
+		"transform": func(o *train.Options) { o.Transform.Size = -1 },
+		"weights":   func(o *train.Options) { o.Weight = []float32{1, 2} },
 	} {
 		o := options(1)
 		change(&o)
@@ -253,7 +267,12 @@ func TestBadOptionsAreErrors(t *testing.T) {
 }
 
 func TestDivergenceIsAnErrorAndLeavesTheWeights(t *testing.T) {
-	m := tiny(t, 0)
+	for _, m := range []nn.Model{tiny(t, 0), resnet.CIFAR8(3)} {
+		t.Run(fmt.Sprintf("%T", m), func(t *testing.T) { diverges(t, m) })
+	}
+}
+
+func diverges(t *testing.T, m nn.Model) {
 	nn.Initialize(m, 1)
 	s, err := train.NewStepper(m, train.StepOptions{})
 	if err != nil {
@@ -306,8 +325,9 @@ func TestScheduleEnds(t *testing.T) {
 }
 
 func TestAccuracyCountsFirstOfEquals(t *testing.T) {
-	p := &train.Predictions{Logits: []float32{1, 1, 0, 0, 2, 2}, Classes: 2, Labels: []int{0, 0, 1}}
-	if a := p.Accuracy(); a != 2.0/3 {
+	nan := float32(math.NaN())
+	p := &train.Predictions{Logits: []float32{1, 1, 0, 0, 2, 2, 3, 4, nan, 1}, Classes: 2, Labels: []int{0, 0, 1, -1, 0}}
+	if a := p.Accuracy(); a != 2.0/4 {
 		t.Errorf("accuracy %v", a)
 	}
 	if a := (&train.Predictions{Classes: 2}).Accuracy(); !math.IsNaN(a) {

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/winnow-go/winnow/dataset"
 	"github.com/winnow-go/winnow/dataset/scenes"
-	"github.com/winnow-go/winnow/internal/rng"
 	"github.com/winnow-go/winnow/label"
 	"github.com/winnow-go/winnow/transform"
 )
@@ -21,6 +20,7 @@ type data struct {
 	test      dataset.Set
 	strangers dataset.Set // nil for none
 	drawn     bool        // the test images were drawn from the same pile
+	val       bool        // the held-out images are the data's own part for that
 	ignored   int
 	mirror    bool // a mirrored image shows the same class
 	transform transform.Config
@@ -31,33 +31,27 @@ type data struct {
 const maxSmall = 40
 
 func open(o options) (*data, error) {
-	d := &data{name: o.data, mirror: true}
-	var pool dataset.Set
+	d := &data{name: o.data, mirror: !o.noMirror}
+	var pool, val dataset.Set
 	if o.data == "" {
 		if err := d.scenes(o); err != nil {
 			return nil, err
 		}
 		pool = d.train
 	} else {
-		s, err := dataset.Open(o.data, dataset.Options{Seed: o.seed})
+		s, err := dataset.Open(o.data, dataset.Options{Seed: o.seed, Workers: o.threads})
 		if err != nil {
 			return nil, err
 		}
-		pool, d.test, d.drawn, d.ignored = s.Train, s.Test, s.Drawn, s.Ignored
-		// Digits and letters mean something else in a mirror.
-		d.mirror = s.Kind != dataset.IDX
+		pool, val, d.test, d.drawn, d.ignored = s.Train, s.Val, s.Test, s.Drawn, s.Ignored
+		// IDX files are digits and letters, which mean something else in a mirror.
+		d.mirror = d.mirror && s.Kind != dataset.IDX
 		if o.quick {
-			pool, err = fewer(pool, 4000, o.seed)
-			if err == nil {
-				d.test, err = fewer(d.test, 1000, o.seed)
-			}
-			if err != nil {
-				return nil, err
-			}
+			pool, d.test = dataset.Limit(pool, 4000, o.seed), dataset.Limit(d.test, 1000, o.seed)
 		}
 	}
 	if o.strangers != "" {
-		pile, err := dataset.OpenUnlabelled(o.strangers, dataset.Options{})
+		pile, err := dataset.OpenUnlabelled(o.strangers, dataset.Options{Workers: o.threads})
 		if err != nil {
 			return nil, err
 		}
@@ -67,9 +61,11 @@ func open(o options) (*data, error) {
 	if d.classes, err = label.NewClasses(pool.Classes()...); err != nil {
 		return nil, err
 	}
-	train, held, err := dataset.HoldOut(pool, o.seed)
-	if err != nil {
-		return nil, err
+	train, held := pool, val
+	if d.val = held != nil; !d.val {
+		if train, held, err = dataset.HoldOut(pool, o.seed); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.name, err)
+		}
 	}
 	if err := d.measure(train, o); err != nil {
 		return nil, err
@@ -109,17 +105,8 @@ func (d *data) scenes(o options) error {
 	return err
 }
 
-// fewer takes n images of a set, the same share of every class.
-func fewer(s dataset.Set, n int, seed uint64) (dataset.Set, error) {
-	if s.Len() <= n {
-		return s, nil
-	}
-	_, part, err := dataset.Stratified(s, float64(n)/float64(s.Len()), seed)
-	return part, err
-}
-
 // measure chooses the input size and finds the mean and deviation of the
-// training images' pixels, from 2,000 of them.
+// training images' pixels.
 func (d *data) measure(train dataset.Set, o options) error {
 	first, err := train.Image(0)
 	if err != nil {
@@ -135,29 +122,22 @@ func (d *data) measure(train dataset.Set, o options) error {
 	}
 	d.small = size <= maxSmall
 	d.transform = transform.Native(size)
-	var sum, square [3]float64
-	n := 0
-	r := rng.New(o.seed, rng.Split, 1)
-	for _, i := range r.Perm(train.Len())[:min(train.Len(), 2000)] {
-		img, err := train.Image(i)
-		if err != nil {
-			return err
+	d.transform.Mean, d.transform.Std, err = dataset.Statistics(train, d.transform, 0, o.seed)
+	return err
+}
+
+// check decodes everything that is looked at after training only, so that a
+// damaged file is found before hours of it, and not after.
+func (d *data) check(ctx context.Context, o options) error {
+	for _, s := range []dataset.Set{d.held, d.test, d.strangers} {
+		if s == nil {
+			continue
 		}
-		p, err := d.transform.Prepare(img)
-		if err != nil {
-			return err
+		for _, err := range dataset.Batches(ctx, s, dataset.LoadOptions{Transform: d.transform, Workers: o.threads}) {
+			if err != nil {
+				return err
+			}
 		}
-		for j, v := range p.Pix {
-			x := float64(v) / 255
-			sum[j%3] += x
-			square[j%3] += x * x
-		}
-		n += len(p.Pix) / 3
-	}
-	for c := range 3 {
-		mean := sum[c] / float64(n)
-		d.transform.Mean[c] = float32(mean)
-		d.transform.Std[c] = float32(max(math.Sqrt(max(square[c]/float64(n)-mean*mean, 0)), 1e-3))
 	}
 	return nil
 }
@@ -168,7 +148,7 @@ func (d *data) augment() transform.Augment {
 		return transform.Augment{}
 	}
 	return transform.Augment{Pixels: []transform.Step{
-		transform.RandomCrop{Padding: d.transform.Size / 8},
+		transform.RandomCrop{Padding: max(d.transform.Size/8, 1)},
 		transform.HorizontalFlip{},
 	}}
 }
@@ -181,6 +161,22 @@ func (d *data) describe(w io.Writer) {
 	fmt.Fprintf(w, "; %dx%d pixels\n", d.transform.Size, d.transform.Size)
 	if d.drawn {
 		fmt.Fprintln(w, "Nothing in the names tells test images from training images: a fifth was drawn at random. Expect less under other conditions.")
+	}
+	if d.val {
+		fmt.Fprintln(w, "The held-out images are the data's own val/.")
+	}
+	if n := d.held.Len(); n < 100 {
+		fmt.Fprintf(w, "With %d held-out images temperature and threshold are guesses.\n", n)
+	}
+	for k, n := range dataset.Counts(d.test) {
+		if n == 0 {
+			fmt.Fprintf(w, "Class %s has no test image.\n", d.classes[k])
+		}
+	}
+	if d.mirror {
+		fmt.Fprintf(w, "Training shifts images by up to %d pixels and mirrors half of them (-mirror=false where left and right matter).\n", max(d.transform.Size/8, 1))
+	} else {
+		fmt.Fprintln(w, "Training takes images as they are.")
 	}
 	if d.ignored > 0 {
 		fmt.Fprintf(w, "%d files are no images of this kind and were ignored.\n", d.ignored)

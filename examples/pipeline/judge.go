@@ -19,69 +19,77 @@ type verdict struct {
 	data      *data
 	runs      []*contender
 	best      *contender
-	decision  ood.Decision // from held-out images
-	row       ood.Row      // what it does to test images and strangers
+	decision  ood.Decision       // from held-out images
+	model     *winnow.Classifier // the better one, as it is saved
+	row       ood.Row            // what it does to test images and strangers
 	ood       *ood.Evaluation
 	table     *ood.Table
 	confusion *metrics.Confusion
 	before    *metrics.Predictions // test images at temperature 1
 	after     *metrics.Predictions // at the fitted one
-	saved     *winnow.Classifier
 }
 
-// judge calibrates the best model on held-out images and then looks at the
-// test images and the strangers for the first and only time.
-func judge(ctx context.Context, runs []*contender, best *contender, d *data, dev *nn.Device) (*verdict, error) {
-	v := &verdict{data: d, runs: runs, best: best}
-	chosen := best.best()
+// calibrate chooses the better model and fits its temperature and threshold,
+// all on the held-out images.
+func calibrate(runs []*contender, d *data) (*verdict, error) {
+	v := &verdict{data: d, runs: runs, best: choose(runs)}
+	chosen := v.best.best()
 	var err error
 	if v.decision, err = ood.Calibrate(chosen.held.Logits, chosen.held.Labels, ood.Options{Keep: 0.95}); err != nil {
 		return nil, err
 	}
+	v.model, err = winnow.New(v.best.model, chosen.weights, winnow.Info{
+		Classes: d.classes, Transform: d.transform, Decision: &v.decision,
+	})
+	return v, err
+}
+
+// judge looks at the test images and the strangers, for the first and only
+// time.
+func (v *verdict) judge(ctx context.Context, dev *nn.Device) error {
+	d, chosen := v.data, v.best.best()
+	var err error
 	opts := train.PredictOptions{Transform: d.transform, Workers: dev.Threads()}
 	var strangers []float32
-	for _, c := range runs {
+	for _, c := range v.runs {
 		for _, ver := range []*version{&c.raw, &c.ema} {
 			if err := nn.Load(c.model, ver.weights, nn.LoadOptions{}); err != nil {
-				return nil, err
+				return err
 			}
 			run := nn.NewRunner(c.model, dev)
 			if ver.test, err = train.Predict(ctx, run, d.test, opts); err != nil {
-				return nil, err
+				return err
 			}
 			if ver == chosen && d.strangers != nil {
 				p, err := train.Predict(ctx, run, d.strangers, opts)
 				if err != nil {
-					return nil, err
+					return err
 				}
 				strangers = p.Logits
 			}
 		}
 	}
 	if v.confusion, err = confusion(d.classes, chosen.test); err != nil {
-		return nil, err
+		return err
 	}
 	if v.before, err = metrics.FromLogits(chosen.test.Logits, chosen.test.Labels, 1); err != nil {
-		return nil, err
+		return err
 	}
 	if v.after, err = metrics.FromLogits(chosen.test.Logits, chosen.test.Labels, v.decision.Temperature); err != nil {
-		return nil, err
+		return err
 	}
 	if v.row, err = v.decision.Measure(chosen.test.Logits, chosen.test.Labels, strangers); err != nil {
-		return nil, err
+		return err
 	}
 	if v.table, err = ood.Sweep(chosen.test.Logits, chosen.test.Labels, strangers, append(ood.Temperatures(), v.decision.Temperature), nil); err != nil {
-		return nil, err
+		return err
 	}
 	if strangers != nil {
 		if v.ood, err = v.evaluate(chosen.test.Logits, strangers); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	v.saved, err = winnow.New(best.model, chosen.weights, winnow.Info{
-		Classes: d.classes, Transform: d.transform, Decision: &v.decision,
-	})
-	return v, err
+	return nil
 }
 
 func (v *verdict) evaluate(known, strangers []float32) (*ood.Evaluation, error) {
@@ -131,14 +139,22 @@ func (v *verdict) print(w io.Writer) {
 	fmt.Fprint(w, v.confusion)
 	fmt.Fprintf(w, "\nTemperature %.3f, fitted on held-out images: calibration error on test images %.2f%% before, %.2f%% after.\n",
 		v.decision.Temperature, 100*v.before.ECE(), 100*v.after.ECE())
-	fmt.Fprintf(w, "Threshold %.4f, which keeps 95%% of the held-out images: it keeps %.1f%% of the test images, %.2f%% of those right.\n",
-		v.decision.Threshold, 100*v.row.Coverage, 100*v.row.Accuracy)
+	fmt.Fprintf(w, "Threshold %.4f, which keeps 95%% of the held-out images: it keeps %.1f%% of the test images, %s of those right.\n",
+		v.decision.Threshold, 100*v.row.Coverage, percent(v.row.Accuracy))
 	if v.ood != nil {
 		fmt.Fprintf(w, "Strangers: %.1f%% refused; AUROC %.3f, %.1f%% accepted where 95%% of the test images are.\n",
 			100*v.row.Stopped, v.ood.AUROC, 100*v.ood.FPR95)
 	}
 	fmt.Fprintln(w, "\nWhat other thresholds would do at this temperature:")
 	fmt.Fprint(w, at(v.table, v.decision.Temperature))
+}
+
+// percent writes a share, a dash for what is undefined.
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f%%", 100*v)
 }
 
 // at is the part of a table with one temperature.

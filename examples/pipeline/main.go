@@ -28,6 +28,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 
 	"github.com/winnow-go/winnow/nn"
 )
@@ -37,7 +38,7 @@ type options struct {
 	epochs, threads      int
 	size, batch          int
 	seed                 uint64
-	quick                bool
+	quick, noMirror      bool
 }
 
 func main() {
@@ -51,13 +52,16 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 0, "images per step; 0 means 128, or 64 for less than 20,000 images")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
 	flag.BoolVar(&o.quick, "quick", false, "fewer images and epochs: under 40 seconds on the drawn scenes")
+	mirror := flag.Bool("mirror", true, "mirror and shift images in training (never done to IDX files); switch off where left and right matter")
 	flag.Parse()
+	o.noMirror = !*mirror
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "pipeline: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "pipeline:", err)
 		os.Exit(1)
@@ -68,7 +72,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if o.epochs < 0 || o.threads < 0 || o.size < 0 || o.batch < 0 {
 		return fmt.Errorf("-epochs, -threads, -size and -batch cannot be negative")
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := writable(o.out); err != nil {
 		return err
 	}
 	d, err := open(o)
@@ -76,6 +80,9 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return err
 	}
 	d.describe(w)
+	if err := d.check(ctx, o); err != nil {
+		return err
+	}
 	dev := nn.NewDevice(nn.DeviceOptions{Threads: o.threads})
 	var runs []*contender
 	for _, r := range recipes(o, d) {
@@ -85,9 +92,15 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		}
 		runs = append(runs, c)
 	}
-	best := choose(runs)
-	v, err := judge(ctx, runs, best, d, dev)
+	v, err := calibrate(runs, d)
 	if err != nil {
+		return err
+	}
+	// The model is safe before anything else can fail.
+	if err := v.model.Save(filepath.Join(o.out, "model.safetensors")); err != nil {
+		return err
+	}
+	if err := v.judge(ctx, dev); err != nil {
 		return err
 	}
 	v.print(w)
@@ -96,4 +109,18 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\nResults in %s: model.safetensors, summary.json, curves.png, confusion.png, reliability.png, sweep.png.\nTry: go run ./examples/classify -model %s/model.safetensors IMAGE...\n", o.out, o.out)
 	return nil
+}
+
+// writable makes the folder for the results and sees to it that files can be
+// written there, before time is spent.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }

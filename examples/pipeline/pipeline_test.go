@@ -215,6 +215,53 @@ func TestBadDataIsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
+func TestDamagedTestImageIsFoundBeforeTraining(t *testing.T) {
+	dir := t.TempDir()
+	folder(t, filepath.Join(dir, "data", "train"), 40, "lying", "standing")
+	folder(t, filepath.Join(dir, "data", "test"), 10, "lying", "standing")
+	bad := filepath.Join(dir, "data", "test", "standing", "003.png")
+	data, err := os.ReadFile(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(bad, data[:len(data)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	err = run(context.Background(), options{data: filepath.Join(dir, "data"), out: filepath.Join(dir, "out"), epochs: 1, seed: 1}, &log)
+	if err == nil || !strings.Contains(err.Error(), "003.png") || strings.Contains(log.String(), "epoch") {
+		t.Errorf("%v after\n%s", err, log.String())
+	}
+}
+
+func TestResultsThatCannotBeWrittenAreToldBeforeTraining(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{file, filepath.Join(file, "below")} {
+		var log bytes.Buffer
+		if err := run(context.Background(), options{out: out, epochs: 1, seed: 1, quick: true}, &log); err == nil || log.Len() > 0 {
+			t.Errorf("%s: %v after\n%s", out, err, log.String())
+		}
+	}
+}
+
+func TestValidationFolderIsHeldOut(t *testing.T) {
+	dir := t.TempDir()
+	for part, n := range map[string]int{"train": 20, "val": 7, "test": 5} {
+		folder(t, filepath.Join(dir, part), n, "lying", "standing")
+	}
+	d, err := open(options{data: dir, seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.train.Len() != 40 || d.held.Len() != 14 || d.test.Len() != 10 || !d.val {
+		t.Errorf("%d train, %d held out, %d test", d.train.Len(), d.held.Len(), d.test.Len())
+	}
+}
+
 func TestFashionMNISTOpensAsGolden(t *testing.T) {
 	d, err := open(options{data: golden.Data(t, "fashion-mnist"), strangers: golden.Data(t, "mnist"), seed: 1})
 	if err != nil {

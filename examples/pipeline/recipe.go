@@ -53,6 +53,8 @@ func epochs(o options, d *data) int {
 		return o.epochs
 	case o.data == "" && o.quick:
 		return 4
+	case o.quick:
+		return 3
 	case o.data == "":
 		return 8
 	}

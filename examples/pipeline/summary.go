@@ -87,7 +87,7 @@ func (v *verdict) summary() (summary, error) {
 	return s, nil
 }
 
-// save writes all results into a folder.
+// save writes all results but the model into a folder.
 func (v *verdict) save(dir string) error {
 	s, err := v.summary()
 	if err != nil {
@@ -95,9 +95,6 @@ func (v *verdict) save(dir string) error {
 	}
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return err
-	}
-	if err := v.saved.Save(filepath.Join(dir, "model.safetensors")); err != nil {
 		return err
 	}
 	title := v.data.name

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"runtime/pprof"
@@ -72,6 +71,10 @@ func main() {
 	flag.StringVar(&o.save, "save", "", "write the weights to a safetensors file before measuring")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile of the timed runs for go tool pprof")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "speed: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "speed:", err)
 		os.Exit(1)
@@ -82,12 +85,19 @@ func run(o options) error {
 	if o.mode != "forward" && o.mode != "train" {
 		return fmt.Errorf("mode %q, want forward or train", o.mode)
 	}
-	if o.batch < 1 || o.size < 1 || o.runs < 1 {
-		return errors.New("batch, size and runs must be at least 1")
+	if o.batch < 1 || o.size < 1 || o.runs < 1 || o.batch > 1<<16 || o.size > 1<<14 {
+		return errors.New("batch, size and runs must be at least 1, batch at most 65536 and size 16384")
 	}
 	o.classes = 1000
 	if o.mode == "train" {
 		o.classes = 10
+	}
+	if o.weights != "" { // as many classes as the file has
+		n, err := classesOf(o.weights)
+		if err != nil {
+			return err
+		}
+		o.classes = n
 	}
 	m, translate, err := build(o)
 	if err != nil {
@@ -172,14 +182,39 @@ func build(o options) (nn.Model, func(weights.Source) weights.Source, error) {
 
 func load(m nn.Model, path string, translate func(weights.Source) weights.Source) error {
 	f, err := weights.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no weights: %w", err)
-	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return nn.Load(m, translate(f), nn.LoadOptions{})
+	if err := nn.Load(m, translate(f), nn.LoadOptions{}); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// classesOf is the number of classes of a checkpoint: the length of its head's
+// bias, under any of the names that heads have.
+func classesOf(path string) (int, error) {
+	f, err := weights.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for _, name := range f.Names() {
+		for _, head := range []string{"head.fc.bias", "fc.bias", "linear.bias", "classifier.2.bias", "head.bias"} {
+			if name != head && name != "module."+head {
+				continue
+			}
+			info, err := f.Info(name)
+			if err != nil {
+				return 0, err
+			}
+			if len(info.Shape) == 1 {
+				return info.Shape[0], nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%s: no tensor looks like the bias of a head", path)
 }
 
 // stepper returns what is timed.

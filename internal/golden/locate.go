@@ -28,7 +28,8 @@ func Root(t testing.TB) string {
 }
 
 // Dir is the folder of the independent goldens. The test is skipped if it is
-// not there.
+// not there, or fails if the environment has WINNOW_REQUIRE_GOLDENS, as the
+// gate sets it.
 func Dir(t testing.TB) string { t.Helper(); return place(t, "WINNOW_GOLDENS", "goldens") }
 
 // Data is the path of a file or folder among the data, such as
@@ -60,6 +61,9 @@ func place(t testing.TB, variable, folder string, name ...string) string {
 	}
 	path := filepath.Join(append([]string{base}, name...)...)
 	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("WINNOW_REQUIRE_GOLDENS") != "" {
+			t.Fatalf("golden: WINNOW_REQUIRE_GOLDENS is set and %s is not there", path)
+		}
 		t.Skipf("golden: %s is not there; set %s to the folder with the %s (default ../shared/%s from the root of the module)", path, variable, folder, folder)
 	}
 	return path
