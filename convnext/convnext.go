@@ -60,6 +60,7 @@ type block struct {
 	norm      norm
 	fc1, fc2  *nn.Linear
 	act       nn.Activation
+	mlp       *nn.MLP   // norm, fc1 and fc2 together; nil with grn between them
 	grn       *nn.GRN   // nil without
 	gamma     *nn.Param // nil without
 	dropPath  float64
@@ -196,6 +197,9 @@ func (b *builder) block(s *nn.Scope, dim, kernel int) block {
 		blk.grn = nn.NewGRN(s.Sub("mlp", "grn"), 4*dim)
 	}
 	blk.fc2 = nn.NewLinear(s.Sub("mlp", "fc2"), nn.LinearConfig{In: 4 * dim, Out: dim, Conv: b.ConvMLP, Init: b.weight})
+	if ln, ok := blk.norm.(*nn.LayerNorm); ok && blk.grn == nil {
+		blk.mlp = &nn.MLP{Norm: ln, FC1: blk.fc1, FC2: blk.fc2, Act: b.act}
+	}
 	return blk
 }
 
@@ -285,10 +289,15 @@ func (m *Model) features(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.T
 }
 
 func (b *block) forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-	y := b.norm.Forward(t, b.depthwise.Forward(t, x, nn.Epilogue{}))
+	y := b.depthwise.Forward(t, x, nn.Epilogue{})
+	last := nn.Epilogue{Scale: b.gamma, DropPath: b.dropPath, Residual: x}
+	if b.mlp != nil {
+		return b.mlp.Forward(t, y, last)
+	}
+	y = b.norm.Forward(t, y)
 	y = b.fc1.Forward(t, y, nn.Epilogue{Act: b.act})
 	if b.grn != nil {
 		y = b.grn.Forward(t, y)
 	}
-	return b.fc2.Forward(t, y, nn.Epilogue{Scale: b.gamma, DropPath: b.dropPath, Residual: x})
+	return b.fc2.Forward(t, y, last)
 }
