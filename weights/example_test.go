@@ -52,6 +52,23 @@ func ExampleRename() {
 	// Output: [fc.bias]
 }
 
+func ExampleStateDict() {
+	f, err := weights.Open("testdata/torch/zip_parallel.pth") // of torch.save
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	model, err := weights.StateDict(f, "")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(f.Format(), f.Names()[0])
+	fmt.Println(model.Names()[0])
+	// Output:
+	// PyTorch zip state_dict.module.0.weight
+	// 0.weight
+}
+
 func ExampleFloat32() {
 	m := weights.NewMap()
 	m.Set("gamma", tensor.New(tensor.WithShape(2), tensor.WithBacking([]float64{0.25, 2})))

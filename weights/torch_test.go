@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/winnow-go/winnow/internal/golden"
@@ -216,5 +217,24 @@ func agree(t *testing.T, f, want *weights.File) {
 		if !slices.Equal(a.Shape(), b.Shape()) || !bytes.Equal(littleEndian(a.Data()), littleEndian(b.Data())) {
 			t.Errorf("%s is not the same", name)
 		}
+	}
+}
+
+func TestTorchTensorsAreReadConcurrently(t *testing.T) {
+	for _, name := range []string{"zip_views", "zip_deflated", "legacy_views"} {
+		f, want := mustOpenFile(t, "testdata/torch/"+name+".pth"), mustOpenFile(t, "testdata/torch/"+name+".safetensors")
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for _, name := range want.Names() {
+					a, err1 := f.Tensor(name)
+					b, err2 := want.Tensor(name)
+					if err1 != nil || err2 != nil || !bytes.Equal(littleEndian(a.Data()), littleEndian(b.Data())) {
+						t.Errorf("%s: %v, %v", name, err1, err2)
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }
