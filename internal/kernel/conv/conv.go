@@ -79,10 +79,7 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kern
 	}
 	oh, ow := s.OutH(), s.OutW()
 	if s.Pointwise() {
-		rows := s.N * oh * ow
-		p.Split(rows, share(p, rows, maxRows), func(lo, hi, _ int) {
-			gemm.Mul(dst[lo*s.K:], s.K, hi-lo, gemm.Operand[float32]{Data: x[lo*s.C:], RowStride: s.C, ColStride: 1}, w.groups[0], false, epi, lo)
-		})
+		multiply(p, dst, x, s.N*oh*ow, s.K, s.C, w.groups[0], epi)
 		return
 	}
 	if w.form != direct {
@@ -101,4 +98,69 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kern
 		weights: w.groups, epi: epi,
 	}
 	c.run(p, a)
+}
+
+// multiply computes dst [rows,n] from x [rows,k] and b [k,n].
+func multiply(p *pool.Pool, dst, x []float32, rows, n, k int, b *gemm.Packed, epi *kernel.Epilogue[float32]) {
+	if rows == 0 {
+		return
+	}
+	size := share(p, rows)
+	tasks := (rows + size - 1) / size
+	groups := split(p, tasks, b.Panels())
+	p.Run(tasks*groups, func(task, _ int) {
+		lo, g := task/groups*size, task%groups
+		hi := min(lo+size, rows)
+		from, to := g*b.Panels()/groups, (g+1)*b.Panels()/groups
+		part := b.Columns(from, to)
+		gemm.Mul(dst[lo*n+from*panel:], n, hi-lo, gemm.Operand[float32]{Data: x[lo*k:], RowStride: k, ColStride: 1}, &part, false,
+			columns(epi, from*panel, part.N(), n), lo)
+	})
+}
+
+// Every thread should find so many tasks, that they end at about the same time,
+// but a task should have so many rows, because all filters pass for it.
+const (
+	tasksPerThread = 4
+	minRows        = 96
+)
+
+// share is how many of n > 0 rows a task takes.
+func share(p *pool.Pool, n int) int {
+	if p.Threads() == 1 {
+		return n
+	}
+	want := tasksPerThread * p.Threads()
+	return min(n, (max(minRows, (n+want-1)/want)+5)/6*6)
+}
+
+// split is among how many the panels of the filters are divided where there are
+// few tasks.
+func split(p *pool.Pool, tasks, panels int) int {
+	if p.Threads() == 1 || tasks == 0 {
+		return 1
+	}
+	return max(1, min(tasksPerThread*p.Threads()/tasks, panels))
+}
+
+// columns is e for the n columns from the given one on of a result with all
+// columns.
+func columns(e *kernel.Epilogue[float32], from, n, all int) *kernel.Epilogue[float32] {
+	if e == nil || n == all {
+		return e
+	}
+	part := *e
+	if part.ResidualStride == 0 {
+		part.ResidualStride = all
+	}
+	if part.Bias != nil {
+		part.Bias = part.Bias[from:][:n]
+	}
+	if part.Scale != nil {
+		part.Scale = part.Scale[from:][:n]
+	}
+	if part.Residual != nil {
+		part.Residual = part.Residual[from:]
+	}
+	return &part
 }

@@ -47,18 +47,13 @@ type correlation struct {
 	epi                         *kernel.Epilogue[float32]
 }
 
-// Limits of a task: pixels of the result, and elements of copied source.
+// Limits of a task: pixels of the result, and elements of copied source unless
+// there are no more pixels than are enough for one pass of the filters.
 const (
 	maxRows = 384
-	minRows = 24
 	maxCopy = 1 << 16
+	enough  = 108
 )
-
-// share is how many of n rows a task takes: few enough that all threads find
-// work, at most most.
-func share(p *pool.Pool, n, most int) int {
-	return max(minRows, min(most, (n+4*p.Threads()-1)/(4*p.Threads())))
-}
 
 func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 	pixels := c.h.out * c.w.out
@@ -72,7 +67,8 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 	}
 	line := width * c.c
 
-	rows := share(p, c.n*pixels, maxRows)
+	kg := c.k / len(c.weights)
+	rows := min(maxRows, share(p, c.n*pixels))
 	images, lines := 1, c.h.out
 	if pixels <= rows {
 		images = min(rows/pixels, c.n)
@@ -80,13 +76,15 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 		lines = max(1, rows/c.w.out)
 	}
 	if !direct {
-		for images > 1 && images*pixels > 96 && images*c.h.span(lines)*line > maxCopy {
+		for images > 1 && images*pixels > enough && images*c.h.span(lines)*line > maxCopy {
 			images--
 		}
-		for lines > 1 && lines*c.w.out > 96 && c.h.span(lines)*line > maxCopy {
+		for lines > 1 && lines*c.w.out > enough && c.h.span(lines)*line > maxCopy {
 			lines--
 		}
 	}
+	bands := (c.h.out + lines - 1) / lines
+	lines = (c.h.out + bands - 1) / bands
 	image := c.h.span(lines) * line // from image to image in what a task reads
 	if direct {
 		image = c.h.in * line
@@ -94,7 +92,7 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 
 	// Where things lie is the same for every task, from its first pixel on.
 	groups := len(c.weights)
-	cg, kg := c.c/groups, c.k/groups
+	cg := c.c / groups
 	runs, run := c.h.taps, c.w.taps*c.c
 	whole := groups == 1 && c.w.dil == 1
 	if !whole {
@@ -118,8 +116,10 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 		runAt[i] = th*c.h.dil*line + tw*c.w.dil*c.c
 	}
 
-	bands := (c.h.out + lines - 1) / lines
-	p.Run((c.n+images-1)/images*bands, func(task, _ int) {
+	tasks := (c.n + images - 1) / images * bands
+	parts := split(p, tasks, c.weights[0].Panels())
+	p.Run(tasks*parts, func(task, _ int) {
+		task, part := task/parts, task%parts
 		n0, l0 := task/bands*images, task%bands*lines
 		ni, nl := min(images, c.n-n0), min(lines, c.h.out-l0)
 		var src []float32
@@ -136,31 +136,13 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 		rows := ni * nl * c.w.out
 		row0 := n0*pixels + l0*c.w.out
 		for g, w := range c.weights {
-			gemm.MulGather(dst[g*kg:], 0, outAt[:rows], gemm.Gather{Data: src[g*cg:], Rows: rowAt[:rows], Runs: runAt, Run: run, Step: 1},
-				w, false, c.epilogue(g, kg), row0)
+			from, to := part*w.Panels()/parts, (part+1)*w.Panels()/parts
+			b := w.Columns(from, to)
+			from = from*panel + g*kg
+			gemm.MulGather(dst[from:], 0, outAt[:rows], gemm.Gather{Data: src[g*cg:], Rows: rowAt[:rows], Runs: runAt, Run: run, Step: 1},
+				&b, false, columns(c.epi, from, b.N(), c.k), row0)
 		}
 	})
-}
-
-// epilogue is group g's part, of kg channels.
-func (c *correlation) epilogue(g, kg int) *kernel.Epilogue[float32] {
-	if c.epi == nil || len(c.weights) == 1 {
-		return c.epi
-	}
-	e := *c.epi
-	if e.ResidualStride == 0 {
-		e.ResidualStride = c.k
-	}
-	if e.Bias != nil {
-		e.Bias = e.Bias[g*kg:][:kg]
-	}
-	if e.Scale != nil {
-		e.Scale = e.Scale[g*kg:][:kg]
-	}
-	if e.Residual != nil {
-		e.Residual = e.Residual[g*kg:]
-	}
-	return &e
 }
 
 // pad copies lines of image n, from the given one on and each width pixels from

@@ -70,10 +70,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		memory := a.Get(gemm.PackedLen(s.K, s.C))
 		defer a.Put(memory)
 		packed := gemm.PackIn(memory, gemm.Operand[float32]{Data: w, RowStride: s.C, ColStride: 1}, s.K, s.C)
-		rows := s.N * s.H * s.W
-		p.Split(rows, share(p, rows, maxRows), func(lo, hi, _ int) {
-			gemm.Mul(dx[lo*s.C:], s.C, hi-lo, gemm.Operand[float32]{Data: dy[lo*s.K:], RowStride: s.K, ColStride: 1}, packed, false, nil, 0)
-		})
+		multiply(p, dx, dy, s.N*s.H*s.W, s.C, s.K, packed, nil)
 		return
 	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()

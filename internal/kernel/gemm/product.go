@@ -8,14 +8,24 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel/activation"
 )
 
-// Blocking. A block of A, 192 KiB, stays in the second cache while the panels
-// of B pass; a block of a panel, 32 KiB, serves all its rows. Smaller blocks of
-// k measured slower on Zen 4, whose first cache that fills. Neither size shows
-// in the results.
+// Blocking. A block of A, up to 216 KiB, stays in the second cache while the
+// panels of B pass; a block of a panel, 32 KiB, serves all its rows. Smaller
+// blocks of k measured slower on Zen 4, whose first cache that fills. Neither
+// size shows in the results.
 const (
-	mBlock = 96
+	mBlock = 108
 	kBlock = 512
 )
+
+// blockRows is the number of rows in a block of m: blocks of much the same
+// size, because a small one has all of B pass for little, and of whole tiles.
+func blockRows(m int) int {
+	if m <= mBlock {
+		return m
+	}
+	blocks := (m + mBlock - 1) / mBlock
+	return ((m+blocks-1)/blocks + 5) / 6 * 6
+}
 
 // chosen is the variant that runs. Tests replace it.
 var chosen = choose()
@@ -152,8 +162,9 @@ func (p *product) mul(dst []float32) {
 		}
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
-	for i0 := 0; i0 < p.m; i0 += mBlock {
-		rows := min(mBlock, p.m-i0)
+	size := blockRows(p.m)
+	for i0 := 0; i0 < p.m; i0 += size {
+		rows := min(size, p.m-i0)
 		to := dst
 		b := block{a: p.a, row0: p.row0 + i0, width: p.n}
 		if p.rows != nil {
