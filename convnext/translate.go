@@ -80,10 +80,7 @@ func (t table) rename(name string) string {
 		}
 		to := string(r.pattern.ExpandString(nil, r.to, name, m))
 		return halved.ReplaceAllStringFunc(to, func(s string) string {
-			n, err := strconv.Atoi(s[1 : len(s)-1])
-			if err != nil {
-				return s // more digits than a number has
-			}
+			n, _ := strconv.Atoi(s[1 : len(s)-1]) // digits, and few of them
 			return strconv.Itoa(n / 2)
 		})
 	}
@@ -109,25 +106,25 @@ var dialects = map[Dialect]table{
 	// leads to stage i, 2i.
 	Torchvision: newTable(`^features\.0\.`, [][2]string{
 		{`features\.0\.(.+)`, "stem.$1"},
-		{`features\.(\d+)\.(\d+)\.layer_scale`, "stages.<$1>.blocks.$2.gamma"},
-		{`features\.(\d+)\.(\d+)\.block\.0\.(.+)`, "stages.<$1>.blocks.$2.conv_dw.$3"},
-		{`features\.(\d+)\.(\d+)\.block\.2\.(.+)`, "stages.<$1>.blocks.$2.norm.$3"},
-		{`features\.(\d+)\.(\d+)\.block\.3\.(.+)`, "stages.<$1>.blocks.$2.mlp.fc1.$3"},
-		{`features\.(\d+)\.(\d+)\.block\.5\.(.+)`, "stages.<$1>.blocks.$2.mlp.fc2.$3"},
-		{`features\.(\d+)\.([01])\.(weight|bias)`, "stages.<$1>.downsample.$2.$3"},
+		{`features\.(\d{1,4})\.(\d{1,4})\.layer_scale`, "stages.<$1>.blocks.$2.gamma"},
+		{`features\.(\d{1,4})\.(\d{1,4})\.block\.0\.(.+)`, "stages.<$1>.blocks.$2.conv_dw.$3"},
+		{`features\.(\d{1,4})\.(\d{1,4})\.block\.2\.(.+)`, "stages.<$1>.blocks.$2.norm.$3"},
+		{`features\.(\d{1,4})\.(\d{1,4})\.block\.3\.(.+)`, "stages.<$1>.blocks.$2.mlp.fc1.$3"},
+		{`features\.(\d{1,4})\.(\d{1,4})\.block\.5\.(.+)`, "stages.<$1>.blocks.$2.mlp.fc2.$3"},
+		{`features\.(\d{1,4})\.([01])\.(weight|bias)`, "stages.<$1>.downsample.$2.$3"},
 		{`classifier\.0\.(.+)`, "head.norm.$1"},
 		{`classifier\.2\.(.+)`, "head.fc.$1"},
 	}),
 
 	Facebook: newTable(`^downsample_layers\.0\.`, [][2]string{
 		{`downsample_layers\.0\.(.+)`, "stem.$1"},
-		{`downsample_layers\.(\d+)\.(.+)`, "stages.$1.downsample.$2"},
-		{`stages\.(\d+)\.(\d+)\.gamma`, "stages.$1.blocks.$2.gamma"},
-		{`stages\.(\d+)\.(\d+)\.dwconv\.(.+)`, "stages.$1.blocks.$2.conv_dw.$3"},
-		{`stages\.(\d+)\.(\d+)\.norm\.(.+)`, "stages.$1.blocks.$2.norm.$3"},
-		{`stages\.(\d+)\.(\d+)\.pwconv([12])\.(.+)`, "stages.$1.blocks.$2.mlp.fc$3.$4"},
-		{`stages\.(\d+)\.(\d+)\.grn\.gamma`, "stages.$1.blocks.$2.mlp.grn.weight"},
-		{`stages\.(\d+)\.(\d+)\.grn\.beta`, "stages.$1.blocks.$2.mlp.grn.bias"},
+		{`downsample_layers\.(\d{1,4})\.(.+)`, "stages.$1.downsample.$2"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.gamma`, "stages.$1.blocks.$2.gamma"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.dwconv\.(.+)`, "stages.$1.blocks.$2.conv_dw.$3"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.norm\.(.+)`, "stages.$1.blocks.$2.norm.$3"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.pwconv([12])\.(.+)`, "stages.$1.blocks.$2.mlp.fc$3.$4"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.grn\.gamma`, "stages.$1.blocks.$2.mlp.grn.weight"},
+		{`stages\.(\d{1,4})\.(\d{1,4})\.grn\.beta`, "stages.$1.blocks.$2.mlp.grn.bias"},
 		{`norm\.(.+)`, "head.norm.$1"},
 		{`head\.(weight|bias)`, "head.fc.$1"},
 	}),
@@ -136,12 +133,12 @@ var dialects = map[Dialect]table{
 	HuggingFace: newTable(`^(convnext\.|convnextv2\.)?embeddings\.patch_embeddings\.`, [][2]string{
 		{`(?:convnext\.|convnextv2\.)?embeddings\.patch_embeddings\.(.+)`, "stem.0.$1"},
 		{`(?:convnext\.|convnextv2\.)?embeddings\.layernorm\.(.+)`, "stem.1.$1"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.downsampling_layer\.(.+)`, "stages.$1.downsample.$2"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.layer_scale_parameter`, "stages.$1.blocks.$2.gamma"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.dwconv\.(.+)`, "stages.$1.blocks.$2.conv_dw.$3"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.layernorm\.(.+)`, "stages.$1.blocks.$2.norm.$3"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.pwconv([12])\.(.+)`, "stages.$1.blocks.$2.mlp.fc$3.$4"},
-		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.grn\.(.+)`, "stages.$1.blocks.$2.mlp.grn.$3"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.downsampling_layer\.(.+)`, "stages.$1.downsample.$2"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.layer_scale_parameter`, "stages.$1.blocks.$2.gamma"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.dwconv\.(.+)`, "stages.$1.blocks.$2.conv_dw.$3"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.layernorm\.(.+)`, "stages.$1.blocks.$2.norm.$3"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.pwconv([12])\.(.+)`, "stages.$1.blocks.$2.mlp.fc$3.$4"},
+		{`(?:convnext\.|convnextv2\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.grn\.(.+)`, "stages.$1.blocks.$2.mlp.grn.$3"},
 		{`(?:convnext\.|convnextv2\.)?layernorm\.(.+)`, "head.norm.$1"},
 		{`classifier\.(weight|bias)`, "head.fc.$1"},
 	}),

@@ -79,10 +79,7 @@ func (t table) rename(name string) string {
 		}
 		to := string(r.pattern.ExpandString(nil, r.to, name, m))
 		return next.ReplaceAllStringFunc(to, func(s string) string {
-			n, err := strconv.Atoi(s[1 : len(s)-1])
-			if err != nil {
-				return s // more digits than a number has
-			}
+			n, _ := strconv.Atoi(s[1 : len(s)-1]) // digits, and few of them
 			return strconv.Itoa(n + 1)
 		})
 	}
@@ -115,10 +112,10 @@ var dialects = map[Dialect]table{
 	HuggingFace: newTable(`^(resnet\.)?embedder\.embedder\.`, [][2]string{
 		{`(?:resnet\.)?embedder\.embedder\.convolution\.(.+)`, "conv1.$1"},
 		{`(?:resnet\.)?embedder\.embedder\.normalization\.(.+)`, "bn1.$1"},
-		{`(?:resnet\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.convolution\.(.+)`, "layer<$1>.$2.conv<$3>.$4"},
-		{`(?:resnet\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.normalization\.(.+)`, "layer<$1>.$2.bn<$3>.$4"},
-		{`(?:resnet\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.convolution\.(.+)`, "layer<$1>.$2.downsample.0.$3"},
-		{`(?:resnet\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.normalization\.(.+)`, "layer<$1>.$2.downsample.1.$3"},
+		{`(?:resnet\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.layer\.(\d{1,4})\.convolution\.(.+)`, "layer<$1>.$2.conv<$3>.$4"},
+		{`(?:resnet\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.layer\.(\d{1,4})\.normalization\.(.+)`, "layer<$1>.$2.bn<$3>.$4"},
+		{`(?:resnet\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.shortcut\.convolution\.(.+)`, "layer<$1>.$2.downsample.0.$3"},
+		{`(?:resnet\.)?encoder\.stages\.(\d{1,4})\.layers\.(\d{1,4})\.shortcut\.normalization\.(.+)`, "layer<$1>.$2.downsample.1.$3"},
 		{`classifier\.1\.(.+)`, "fc.$1"},
 	}),
 }
