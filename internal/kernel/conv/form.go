@@ -49,12 +49,13 @@ func parse(s string) *form {
 // the filters, stay in or near the second cache: 0.31 of the time, F(2x2) 0.5.
 // Beyond it they are read from far away for few pixels: at 14x14x256 F(4x4)
 // would take 0.40, F(2x2) takes 0.5; at 7x7x512 both take 0.6; and F(2x2) needs
-// less than half the memory, which is worth more elsewhere. For the gradient of
-// the input, whose filters are transformed for the occasion and which comes in
-// batches, F(4x4) is the faster one throughout (0.4 at 7x7x512 and 8 images).
+// less than half the memory, which is worth more elsewhere. The gradient of the
+// input comes in batches, and its filters are transformed for the occasion: up
+// to manyBackward F(4x4) takes 0.4 there; beyond it the filters would be 38 MB.
 const (
 	fewChannels  = 32
 	manyProducts = 128 * 128
+	manyBackward = 256 * 512
 )
 
 // suits reports whether Winograd's forms can compute s.
@@ -82,6 +83,8 @@ func chooseBackward(s kernel.Conv) form {
 		return *forced
 	case min(s.C, s.K) < fewChannels:
 		return direct
+	case s.C*s.K <= manyBackward:
+		return f4
 	}
-	return f4
+	return f2
 }
