@@ -57,13 +57,9 @@ func (p *Prepared) prepared(i int) (*transform.RGB, error) {
 	if img := p.kept[i].Load(); img != nil {
 		return img, nil
 	}
-	src, _, err := pixels(p.of, i, nil, new(transform.RGB))
+	src, img, err := p.make(i)
 	if err != nil {
 		return nil, err
-	}
-	img, err := p.config.Prepare(src)
-	if err != nil {
-		return nil, &BadFile{p.of.Name(i), err}
 	}
 	if p.left.Add(-1) >= 0 {
 		if img == src { // may be the set's own memory, or larger than needed
@@ -74,6 +70,18 @@ func (p *Prepared) prepared(i int) (*transform.RGB, error) {
 		}
 	}
 	return img, nil
+}
+
+// make prepares picture i; src is what it was made of, which may be itself.
+func (p *Prepared) make(i int) (src, img *transform.RGB, err error) {
+	src, ready, err := pixels(p.of, i, &p.config, new(transform.RGB))
+	if err != nil || ready {
+		return src, src, err
+	}
+	if img, err = p.config.Prepare(src); err != nil {
+		return nil, nil, &BadFile{p.of.Name(i), err}
+	}
+	return src, img, nil
 }
 
 func (p *Prepared) pixels(i int, c *transform.Config, buf *transform.RGB) (*transform.RGB, bool, error) {

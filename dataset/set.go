@@ -75,6 +75,13 @@ func pixels(s Set, i int, c *transform.Config, buf *transform.RGB) (*transform.R
 	if err != nil {
 		return nil, false, err
 	}
+	if c != nil && c.Convert == transform.AfterCrop { // needs the picture in its own mode
+		p, err := c.Prepare(img)
+		if err != nil {
+			return nil, false, &BadFile{s.Name(i), err}
+		}
+		return p, true, nil
+	}
 	return transform.ToRGB(img), false, nil
 }
 
