@@ -414,6 +414,41 @@ func TestReadingATensorTakesOnlyItsOwnMemory(t *testing.T) {
 	}
 }
 
+func TestViewReadsOnlyWhatItTouches(t *testing.T) {
+	file := archived(t, member{"a/data.pkl", pickled(dic(
+		text("column"), rebuilt(store("FloatStorage", "0", 1<<20), 7, []int64{1 << 10}, []int64{1 << 10}),
+		text("rows"), rebuilt(store("FloatStorage", "0", 1<<20), 1<<19, []int64{4, 1 << 10}, []int64{1 << 10, 1}),
+		text("corner"), rebuilt(store("FloatStorage", "0", 1<<20), 1<<19, []int64{4, 4}, []int64{4, 1}),
+	)), false}, member{"a/data/0", strings.Repeat("\x00\x00\x80\x3f", 1<<20), false})
+	c := &counter{ReaderAt: bytes.NewReader(file)}
+	f, err := weights.NewReader(c, int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := func() (n int64) {
+		for _, r := range c.read {
+			n += r[1] - r[0]
+		}
+		return n
+	}
+	if n := total(); n > 1<<16 {
+		t.Errorf("opening reads %d bytes", n)
+	}
+	for _, name := range f.Names() {
+		c.read = nil
+		info, err := f.Info(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Tensor(name); err != nil {
+			t.Fatal(err)
+		}
+		if n := total(); n != info.Size {
+			t.Errorf("%s has %d bytes and reads %d", name, info.Size, n)
+		}
+	}
+}
+
 func TestWhatPicklersMayWriteIsRead(t *testing.T) {
 	one := rebuilt(store("FloatStorage", "0", 4), 1, []int64{2}, []int64{2})
 	v3 := func(storage, dtype string, offset, n int64) string {
