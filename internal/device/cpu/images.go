@@ -74,11 +74,28 @@ func (b *Backend) affineImages(dst, x, scale, shift, residual []float32, relu bo
 	})
 }
 
-// dotImages overwrites dst[n,c] with the sums over each image's pixels of x*y.
+// dotImages overwrites dst[n,c] with the sums over each image's pixels of x*y:
+// those of blocks of pixels, added up in float64, for they may all but cancel.
 func (b *Backend) dotImages(dst, x, y []float32, n, hw, c int) {
+	const pixels = 32
 	b.reduceImages(n, hw, c, c, dst, func(sum []float32, image, lo, hi int) {
 		lo, hi = image*hw+lo, image*hw+hi
-		elementwise.ColumnDots(sum, part(x, lo, hi, c), part(y, lo, hi, c), hi-lo, c)
+		if hi-lo <= pixels {
+			elementwise.ColumnDots(sum, part(x, lo, hi, c), part(y, lo, hi, c), hi-lo, c)
+			return
+		}
+		total := make([]float64, c)
+		for at := lo; at < hi; at += pixels {
+			end := min(at+pixels, hi)
+			clear(sum)
+			elementwise.ColumnDots(sum, part(x, at, end, c), part(y, at, end, c), end-at, c)
+			for i, v := range sum {
+				total[i] += float64(v)
+			}
+		}
+		for i, v := range total {
+			sum[i] = float32(v)
+		}
 	})
 }
 

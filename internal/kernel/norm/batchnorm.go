@@ -55,26 +55,19 @@ func Combine(mean, variance []float32, means, m2s []float64, counts []int, c int
 // BatchNormBackwardSums adds Σ dy and Σ dy x̂ of a chunk of rows to sdy and
 // sdyx, [C] each: the gradients of beta and gamma. mean and rstd are those of
 // the whole batch.
-// Rows are added in order within blocks of 32, then the blocks in order.
+// Rows are added in order within blocks of 32, then the blocks, in float64, in
+// order.
 func BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
 	check("BatchNormBackwardSums", rows, c, dy, x)
 	check("BatchNormBackwardSums", 1, c, sdy, sdyx, mean, rstd)
 	if rows == 0 || c == 0 {
 		return
 	}
-	if rows <= sumRows {
-		batchNormBackwardSums(sdy[:c], sdyx[:c], dy, x, mean[:c], rstd[:c], rows, c)
-		return
-	}
 	// The terms of sdy all but cancel where a norm follows, so a long chain of
 	// float32 additions shows: blocks of rows are added up in float64.
 	total, block := make([]float64, 2*c), make([]float32, 2*c)
 	for r := 0; r < rows; r += sumRows {
-		clear(block)
-		batchNormBackwardSums(block[:c], block[c:], dy[r*c:], x[r*c:], mean[:c], rstd[:c], min(sumRows, rows-r), c)
-		for i, v := range block {
-			total[i] += float64(v)
-		}
+		batchNormBackwardSums(total, block, dy[r*c:], x[r*c:], mean[:c], rstd[:c], min(sumRows, rows-r), c)
 	}
 	for i := range c {
 		sdy[i] += float32(total[i])
@@ -82,7 +75,7 @@ func BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) 
 	}
 }
 
-// sumRows is how many rows BatchNormBackwardSums adds up in float32.
+// sumRows is how many rows BatchNormBackwardSums may add up in float32.
 const sumRows = 32
 
 // BatchNormBackward writes the gradient of x for a chunk of rows, given the
@@ -131,11 +124,22 @@ func finishMoments[T kernel.Float](mean, m2 []float64, first []T, rows int) {
 
 // BatchNormBackwardSumsGeneric is the definition of [BatchNormBackwardSums].
 func BatchNormBackwardSumsGeneric[T kernel.Float](sdy, sdyx, dy, x, mean, rstd []T, rows, c int) {
+	total := make([]float64, 2*c)
+	batchNormBackwardTotals(total, dy, x, mean, rstd, rows, c)
+	for i := range c {
+		sdy[i] += T(total[i])
+		sdyx[i] += T(total[c+i])
+	}
+}
+
+// batchNormBackwardTotals adds both sums to total [2C].
+func batchNormBackwardTotals[T kernel.Float](total []float64, dy, x, mean, rstd []T, rows, c int) {
+	s, sx := total[:c], total[c:][:c]
 	for r := range rows {
 		row := x[r*c:][:c]
 		for j, g := range dy[r*c:][:c] {
-			sdy[j] += g
-			sdyx[j] += T(g * ((row[j] - mean[j]) * rstd[j]))
+			s[j] += float64(g)
+			sx[j] += float64(float64(g) * ((float64(row[j]) - float64(mean[j])) * float64(rstd[j])))
 		}
 	}
 }

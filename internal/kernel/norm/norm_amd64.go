@@ -96,14 +96,20 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 	finishMoments(mean, m2, x[:c], rows)
 }
 
-func batchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
+// batchNormBackwardSums adds the sums of up to sumRows rows to total [2C]; block
+// [2C] is scratch.
+func batchNormBackwardSums(total []float64, block, dy, x, mean, rstd []float32, rows, c int) {
 	if !useAVX2 {
-		BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
+		batchNormBackwardTotals(total, dy, x, mean, rstd, rows, c)
 		return
 	}
+	clear(block)
 	step := rowsPerCall(c)
 	for r := 0; r < rows; r += step {
-		batchNormBackwardSumsAVX2(&sdy[0], &sdyx[0], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, rows-r), c)
+		batchNormBackwardSumsAVX2(&block[0], &block[c], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, rows-r), c)
+	}
+	for i, v := range block {
+		total[i] += float64(v)
 	}
 }
 

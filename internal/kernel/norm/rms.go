@@ -64,9 +64,11 @@ func RMSNormGeneric[T kernel.Float](dst, x, gamma, rstd []T, rows, c int, eps T)
 
 // RMSNormBackwardGeneric is the definition of [RMSNormBackward].
 func RMSNormBackwardGeneric[T kernel.Float](dx, dgamma, dy, x, gamma, rstd []T, rows, c int) {
+	sums := newSums(dgamma)
 	for r := range rows {
-		scaleRowBackward(dx[r*c:][:c], dgamma, dy[r*c:][:c], x[r*c:][:c], gamma, 0, float64(rstd[r]), c)
+		scaleRowBackward(dx[r*c:][:c], sums, dy[r*c:][:c], x[r*c:][:c], gamma, 0, float64(rstd[r]), c)
 	}
+	addSums(dgamma, sums)
 }
 
 // SimpleNormGeneric is the definition of [SimpleNorm]. Sums are taken in
@@ -88,8 +90,24 @@ func SimpleNormGeneric[T kernel.Float](dst, x, gamma, mean, rstd []T, rows, c in
 
 // SimpleNormBackwardGeneric is the definition of [SimpleNormBackward].
 func SimpleNormBackwardGeneric[T kernel.Float](dx, dgamma, dy, x, gamma, mean, rstd []T, rows, c int) {
+	sums := newSums(dgamma)
 	for r := range rows {
-		scaleRowBackward(dx[r*c:][:c], dgamma, dy[r*c:][:c], x[r*c:][:c], gamma, float64(mean[r]), float64(rstd[r]), c-1)
+		scaleRowBackward(dx[r*c:][:c], sums, dy[r*c:][:c], x[r*c:][:c], gamma, float64(mean[r]), float64(rstd[r]), c-1)
+	}
+	addSums(dgamma, sums)
+}
+
+// newSums is where the gradient dst is added up, nil for nil.
+func newSums[T kernel.Float](dst []T) []float64 {
+	if dst == nil {
+		return nil
+	}
+	return make([]float64, len(dst))
+}
+
+func addSums[T kernel.Float](dst []T, sums []float64) {
+	for i, v := range sums {
+		dst[i] += T(v)
 	}
 }
 
@@ -106,12 +124,12 @@ func scaleRow[T kernel.Float](out, row, gamma []T, ρ float64) {
 // scaleRowBackward is the gradient of y = γ ρ x with 1/ρ² = Σ(x-μ)²/n + ε:
 // dx = ρ (g - ρ² (x-μ) Σ(g x)/n) with g = γ dy. That Σ(x-μ) is 0 makes μ's own
 // gradient vanish.
-func scaleRowBackward[T kernel.Float](out, dgamma, dy, row, gamma []T, μ, ρ float64, n int) {
+func scaleRowBackward[T kernel.Float](out []T, dgamma []float64, dy, row, gamma []T, μ, ρ float64, n int) {
 	var dot float64
 	for i, v := range dy {
 		d := float64(v)
 		if dgamma != nil {
-			dgamma[i] += T(d * float64(float64(row[i])*ρ))
+			dgamma[i] += float64(d * float64(float64(row[i])*ρ))
 		}
 		if gamma != nil {
 			d *= float64(gamma[i])
