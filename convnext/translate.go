@@ -28,14 +28,16 @@ func Translate(src weights.Source) weights.Source {
 }
 
 // Recognize tells from the names in src whose they are and returns src under
-// timm's names, which are ours. What checkpoints are wrapped in is removed first:
-// dictionaries called "model", "state_dict", "model_ema" or "state_dict_ema", of
-// which the averaged weights are preferred, and the prefix "module." that
-// PyTorch's DataParallel adds. Names that are not of the dialect stay as they are, for nn.Load
-// to report; so do all of them in a source that is not recognised. Shapes differ
-// by axes of length 1 alone, which nn.Load does not mind.
+// timm's names, which are ours. What checkpoints are wrapped in is removed
+// first, as weights.StateDict does without a key; take averaged weights with it
+// first where there are others as well. Names that are not of the dialect stay
+// as they are, for nn.Load to report; so do all of them in a source that is not
+// recognised. Shapes differ by axes of length 1 alone, which nn.Load does not
+// mind.
 func Recognize(src weights.Source) (weights.Source, Dialect) {
-	src = unwrap(src)
+	if inner, err := weights.StateDict(src, ""); err == nil { // which it is without a key
+		src = inner
+	}
 	d := dialect(src)
 	return weights.Rename(src, dialects[d].rename), d
 }
