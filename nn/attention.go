@@ -29,31 +29,35 @@ func NewAttention(s *Scope, channels, heads int, causal bool) *Attention {
 }
 
 // Forward attends over x [N,T,E].
-func (l *Attention) Forward(t *Tape, x *Tensor) *Tensor {
+func (l *Attention) Forward(t *Tape, x *Tensor) *Tensor { return l.Apply(t, x, Epilogue{}) }
+
+// Apply is Forward and applies e to the result, which may not have a Norm: a
+// residual costs nothing in inference.
+func (l *Attention) Apply(t *Tape, x *Tensor, e Epilogue) *Tensor {
 	const kind = "attention"
 	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
 	}
-	e := l.out.c.In
-	if len(x.shape) != 3 || x.shape[2] != e {
-		t.fail(l.name, kind, "input %v, want [N,T,%d]", x.shape, e)
+	c := l.out.c.In
+	if len(x.shape) != 3 || x.shape[2] != c {
+		t.fail(l.name, kind, "input %v, want [N,T,%d]", x.shape, c)
 		return t.empty()
 	}
 	if _, ok := volume([]int{x.shape[0], l.heads, x.shape[1], x.shape[1]}); !ok && l.heads > 0 {
 		t.fail(l.name, kind, "input %v is too long", x.shape)
 		return t.empty()
 	}
-	if l.heads < 1 || e%l.heads != 0 {
-		t.fail(l.name, kind, "%d heads do not divide %d channels", l.heads, e)
+	if l.heads < 1 || c%l.heads != 0 {
+		t.fail(l.name, kind, "%d heads do not divide %d channels", l.heads, c)
 		return t.empty()
 	}
 	qkv := l.in.Forward(t, x, Epilogue{})
 	if t.err != nil {
 		return t.empty()
 	}
-	h := device.Heads{N: x.shape[0], T: x.shape[1], H: l.heads, D: e / l.heads, Causal: l.causal}
+	h := device.Heads{N: x.shape[0], T: x.shape[1], H: l.heads, D: c / l.heads, Causal: l.causal}
 	y := t.record(l.name, &attentionOp{h: h}, x.shape, nil, qkv)
-	return l.out.Forward(t, y, Epilogue{})
+	return l.out.Forward(t, y, e)
 }
 
 type attentionOp struct {

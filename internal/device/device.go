@@ -70,6 +70,24 @@ type MLP struct {
 	Epsilon              float32 // of the norm
 }
 
+// Query is the geometry of attention with one query to a sequence: queries
+// [N,H*D], keys and values [N,T,H*D], result [N,H*D].
+type Query struct{ N, T, H, D int }
+
+// Blocks describes a copy of N blocks of Len elements: block i goes from element
+// Src+i*SrcStride to element Dst+i*DstStride. A SrcStride of 0 repeats one
+// block; the blocks of the result do not overlap.
+type Blocks struct {
+	N, Len         int
+	Dst, DstStride int
+	Src, SrcStride int
+}
+
+// Reverse is the copy back.
+func (b Blocks) Reverse() Blocks {
+	return Blocks{N: b.N, Len: b.Len, Dst: b.Src, DstStride: b.SrcStride, Src: b.Dst, SrcStride: b.DstStride}
+}
+
 // Backend computes. Its methods may be called from several goroutines at once
 // as long as they do not write the same buffers.
 type Backend interface {
@@ -206,4 +224,20 @@ type Backend interface {
 	// Attention computes softmax(QKᵀ/√D)V; probs [N,H,T,T] is written unless nil.
 	Attention(dst, probs, qkv Buffer, h Heads)
 	AttentionBackward(dqkv, dy, qkv, probs Buffer, h Heads)
+
+	// QueryAttention is Attention of a single query; probs [N,H,T] is written
+	// unless nil. The backward pass overwrites dq, dk and dv.
+	QueryAttention(dst, probs, q, k, v Buffer, g Query)
+	QueryAttentionBackward(dq, dk, dv, dy, q, k, v, probs Buffer, g Query)
+
+	// GatherRows copies row index[i] of x [...,c] to row i of dst.
+	GatherRows(dst, x Buffer, index []int32, c int)
+	// ScatterRows overwrites dx with zeros and adds row i of dy to row
+	// index[i] of it, in ascending order of i.
+	ScatterRows(dx, dy Buffer, index []int32, c int)
+	// CopyBlocks copies and leaves what lies between the blocks of dst alone.
+	CopyBlocks(dst, src Buffer, g Blocks)
+	// AddRepeated computes dst = x + y with y repeated as often as it fits into
+	// x, a whole number of times; dst may be x.
+	AddRepeated(dst, x, y Buffer)
 }

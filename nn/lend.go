@@ -1,0 +1,15 @@
+package nn
+
+// Run records f on a tape of the runner's, evaluates what it returns and
+// appends those values to dst, with their shape. It is for models whose input
+// is not a batch of images, or that have more than one output; f must not keep
+// the tape.
+func (r *Runner) Run(dst []float32, f func(t *Tape) *Tensor) ([]float32, []int, error) {
+	t := r.tape()
+	defer r.putTape(t)
+	y := f(t)
+	if err := t.Eval(y); err != nil {
+		return dst, nil, err
+	}
+	return append(dst, t.b.Host(y.buf)...), append([]int(nil), y.shape...), nil
+}
