@@ -81,12 +81,19 @@ type Config struct {
 	// Stem is the stride of the stem: 0 or 4 for the published 4x4 patches,
 	// another number for patches of that size, 1 for a 3x3 convolution that
 	// keeps the size. The small ones are for images of about 32 pixels.
-	Stem    int     `json:"stem,omitempty"`
-	Overlap Overlap `json:"overlap,omitempty"` // with Stem 4 only
+	Stem int `json:"stem,omitempty"`
+	// StemKernel is the size of the stem's windows; 0 means as large as their
+	// stride, 3 for stride 1.
+	StemKernel int     `json:"stem_kernel,omitempty"`
+	Overlap    Overlap `json:"overlap,omitempty"` // with Stem 4 only
 	// Strides are how much smaller an image gets on its way into each stage, 1
 	// or 2; nil means 1 for the first and 2 for the others. A 2 for the first
 	// puts a norm and a convolution between it and the stem.
 	Strides []int `json:"strides,omitempty"`
+	// Dilations are the distances between the taps of each stage's convolutions:
+	// 1, or a power of two in a stage whose stride is 1 so that the image stays
+	// large (timm's output_stride); nil means 1 in all.
+	Dilations []int `json:"dilations,omitempty"`
 
 	Block   Block  `json:"block,omitempty"`
 	Kernel  int    `json:"kernel,omitempty"`   // of the depthwise convolutions, odd; 0 means 7
@@ -134,6 +141,14 @@ func (c Config) check() error {
 			return fail("strides %v, want 1 or 2", c.Strides)
 		}
 	}
+	for i, d := range c.Dilations {
+		if d < 1 || d > 64 || d&(d-1) != 0 {
+			return fail("dilations %v, want powers of two up to 64", c.Dilations)
+		}
+		if strides := c.withDefaults().Strides; d > 1 && (i >= len(strides) || strides[i] != 1) {
+			return fail("dilation %d in a stage that makes the image smaller", d)
+		}
+	}
 	if _, err := nn.ParseActivation(c.Act); c.Act != "" && err != nil {
 		return fail("activation %q", c.Act)
 	}
@@ -142,12 +157,18 @@ func (c Config) check() error {
 		return fail("kernels %v for %d stages", c.Kernels, len(c.Depths))
 	case c.Strides != nil && len(c.Strides) != len(c.Depths):
 		return fail("strides %v for %d stages", c.Strides, len(c.Depths))
+	case c.Dilations != nil && len(c.Dilations) != len(c.Depths):
+		return fail("dilations %v for %d stages", c.Dilations, len(c.Depths))
 	case c.Classes < 1 || c.Classes > 1<<24:
 		return fail("%d classes", c.Classes)
 	case c.In < 0 || c.In > 1<<12:
 		return fail("images of %d channels", c.In)
 	case c.Stem < 0 || c.Stem > 64:
 		return fail("stem of stride %d, want 1 to 64", c.Stem)
+	case c.StemKernel < 0 || c.StemKernel > 64 || c.StemKernel != 0 && c.Overlap != Patches:
+		return fail("stem of %d taps, overlap %q", c.StemKernel, c.Overlap)
+	case c.StemKernel != 0 && c.StemKernel < c.withDefaults().Stem:
+		return fail("stem of %d taps that leave pixels out at stride %d", c.StemKernel, c.Stem)
 	case !slices.Contains([]Overlap{Patches, OverlapPlain, OverlapTiered, OverlapAct}, c.Overlap):
 		return fail("overlap %q", c.Overlap)
 	case c.Overlap != Patches && c.Stem != 0 && c.Stem != 4:
@@ -180,6 +201,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Stem == 0 {
 		c.Stem = 4
+	}
+	if c.StemKernel == 0 {
+		c.StemKernel = c.Stem
+		if c.Stem == 1 {
+			c.StemKernel = 3
+		}
+	}
+	if c.Dilations == nil {
+		c.Dilations = slices.Repeat([]int{1}, len(c.Depths))
 	}
 	if c.Strides == nil {
 		c.Strides = make([]int, len(c.Depths))

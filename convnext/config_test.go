@@ -33,6 +33,11 @@ func TestConfigurationsThatCannotBeBuiltAreErrors(t *testing.T) {
 		"kernels":               func(c *convnext.Config) { c.Kernels = []int{3} },
 		"strides":               func(c *convnext.Config) { c.Strides = []int{1} },
 		"stride 3":              func(c *convnext.Config) { c.Strides = []int{1, 3} },
+		"dilations":             func(c *convnext.Config) { c.Dilations = []int{1} },
+		"dilation 3":            func(c *convnext.Config) { c.Strides, c.Dilations = []int{1, 1}, []int{1, 3} },
+		"dilated and strided":   func(c *convnext.Config) { c.Dilations = []int{1, 2} },
+		"gaps in the stem":      func(c *convnext.Config) { c.StemKernel = 3 },
+		"taps of an overlap":    func(c *convnext.Config) { c.Overlap, c.StemKernel = convnext.OverlapAct, 7 },
 		"stem":                  func(c *convnext.Config) { c.Stem = -4 },
 		"overlap":               func(c *convnext.Config) { c.Overlap = "overlap" },
 		"overlapping patches":   func(c *convnext.Config) { c.Overlap, c.Stem = convnext.OverlapAct, 2 },
@@ -155,6 +160,8 @@ func TestEveryVariantHasAGradientForEveryParameter(t *testing.T) {
 		"hidden":   func(c *convnext.Config) { c.HeadHidden = 7 },
 		"first":    func(c *convnext.Config) { c.Head = convnext.NormFirst },
 		"patch 2":  func(c *convnext.Config) { c.Stem, c.Strides = 2, []int{2, 2} },
+		"dilated":  func(c *convnext.Config) { c.Strides, c.Dilations = []int{1, 1}, []int{1, 4} },
+		"pixels":   func(c *convnext.Config) { c.Stem, c.StemKernel = 1, 1 },
 		"gray":     func(c *convnext.Config) { c.In, c.Stem = 1, 1 },
 	} {
 		c := good()
@@ -181,5 +188,59 @@ func TestEveryVariantHasAGradientForEveryParameter(t *testing.T) {
 				t.Errorf("%s: no gradient of %s", name, p.Name())
 			}
 		}
+	}
+}
+
+// A stage that is dilated instead of made smaller has, at every other pixel,
+// what the smaller one has (the algorithme à trous).
+func TestDilatedStagesAgreeWithStridedOnes(t *testing.T) {
+	c := good()
+	c.Init, c.Stem = convnext.FanIn, 2
+	strided, err := convnext.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Initialize(strided, 1)
+	c.Strides, c.Dilations = []int{1, 1}, []int{1, 2}
+	dilated, err := convnext.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nntest.SameParams(t, dilated, strided)
+	if err := nn.Load(dilated, nn.Source(strided), nn.LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 2*24*20*3)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i * i)))
+	}
+	maps := map[*convnext.Model][]float32{}
+	for _, m := range []*convnext.Model{strided, dilated} {
+		tape := nn.NewTape(nn.Inference, nil)
+		var last *nn.Tensor
+		logits := m.Walk(tape, tape.InputFloats(x, 2, 24, 20, 3), func(name string, y *nn.Tensor) {
+			if name == "stages.1" {
+				last = y.Keep()
+			}
+		})
+		if err := tape.Eval(logits); err != nil {
+			t.Fatal(err)
+		}
+		v, err := last.Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps[m] = slices.Clone(v)
+	}
+	const n, h, w, ch = 2, 6, 5, 12
+	for i, want := range maps[strided] {
+		img, y, x, k := i/(h*w*ch), i/(w*ch)%h, i/ch%w, i%ch
+		got := maps[dilated][((img*2*h+2*y)*2*w+2*x)*ch+k]
+		if math.Abs(float64(got-want)) > 1e-5 {
+			t.Fatalf("image %d, pixel %d,%d, channel %d: %v, want %v", img, y, x, k, got, want)
+		}
+	}
+	if len(maps[dilated]) != 4*n*h*w*ch {
+		t.Errorf("%d values", len(maps[dilated]))
 	}
 }

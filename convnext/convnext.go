@@ -51,6 +51,7 @@ type stem struct {
 
 type stage struct {
 	norm   norm // before down; nil with it
+	pad    int  // zeros after, before down
 	down   *nn.Conv
 	blocks []block
 }
@@ -112,12 +113,19 @@ func build(cfg Config) *Model {
 	for i, dim := range b.Dims {
 		at := s.Sub("stages", i)
 		var st stage
-		if stride := b.Strides[i]; stride > 1 || in != dim {
+		if stride, dilation := b.Strides[i], b.Dilations[i]; stride > 1 || dilation > 1 || in != dim {
 			st.norm = b.norm(at.Sub("downsample", 0), in, b.Epsilon)
-			st.down = b.conv(at.Sub("downsample", 1), nn.ConvConfig{In: in, Out: dim, Kernel: nn.Square(stride), Stride: stride})
+			down := nn.ConvConfig{In: in, Out: dim, Kernel: nn.Square(stride), Stride: stride}
+			switch {
+			case dilation == 2: // 2x2 taps, the size kept
+				down.Kernel, st.pad = nn.Square(2), 1
+			case dilation > 2: // the same, the taps two pixels apart
+				down.Kernel, down.Dilation, down.Padding = nn.Square(2), 2, 1
+			}
+			st.down = b.conv(at.Sub("downsample", 1), down)
 		}
 		for j := range b.Depths[i] {
-			blk := b.block(at.Sub("blocks", j), dim, b.Kernels[i])
+			blk := b.block(at.Sub("blocks", j), dim, b.Kernels[i], b.Dilations[i])
 			if total > 1 {
 				blk.dropPath = b.DropPath * float64(n) / float64(total-1)
 			}
@@ -166,10 +174,8 @@ func (b *builder) stem(s *nn.Scope) stem {
 			n++ // the activation has a number in timm's list
 		}
 		add(nn.ConvConfig{In: middle, Out: out, Kernel: nn.Square(3), Stride: 2, Padding: 1})
-	case b.Stem == 1:
-		add(nn.ConvConfig{In: b.In, Out: out, Kernel: nn.Square(3), Padding: 1})
 	default:
-		add(nn.ConvConfig{In: b.In, Out: out, Kernel: nn.Square(b.Stem), Stride: b.Stem})
+		add(nn.ConvConfig{In: b.In, Out: out, Kernel: nn.Square(b.StemKernel), Stride: b.Stem, Padding: (b.StemKernel - b.Stem + 1) / 2})
 	}
 	st.norm = b.norm(s.Sub("stem", n), out, b.Epsilon)
 	return st
@@ -185,12 +191,12 @@ func half(n int) int {
 	return r
 }
 
-func (b *builder) block(s *nn.Scope, dim, kernel int) block {
+func (b *builder) block(s *nn.Scope, dim, kernel, dilation int) block {
 	blk := block{act: b.act}
 	if b.Block.gamma() {
 		blk.gamma = s.Param("gamma", nn.Constant(float32(b.LayerScale)), dim)
 	}
-	blk.depthwise = b.conv(s.Sub("conv_dw"), nn.ConvConfig{In: dim, Out: dim, Groups: dim, Kernel: nn.Square(kernel), Padding: kernel / 2})
+	blk.depthwise = b.conv(s.Sub("conv_dw"), nn.ConvConfig{In: dim, Out: dim, Groups: dim, Kernel: nn.Square(kernel), Padding: kernel / 2 * dilation, Dilation: dilation})
 	blk.norm = b.norm(s.Sub("norm"), dim, b.Epsilon)
 	blk.fc1 = nn.NewLinear(s.Sub("mlp", "fc1"), nn.LinearConfig{In: dim, Out: 4 * dim, Conv: b.ConvMLP, Init: b.weight})
 	if b.Block.grn() {
@@ -264,7 +270,7 @@ func (m *Model) features(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.T
 	for i, s := range m.stages {
 		name := "stages." + strconv.Itoa(i)
 		if s.down != nil {
-			x = s.down.Forward(t, s.norm.Forward(t, x), nn.Epilogue{})
+			x = s.down.Forward(t, t.PadEnd(s.norm.Forward(t, x), s.pad), nn.Epilogue{})
 			see(name+".downsample", x)
 		}
 		for _, b := range s.blocks {

@@ -19,12 +19,13 @@ var (
 // Detect reads a configuration from the names and shapes in src, whatever its
 // dialect is: depths, channels, kernels, stem, kind of block and head, classes.
 //
-// What they do not reveal are the activation, the norms' epsilon and which of
-// two norms without a bias it is. If they are those of a preset but for the
-// number of classes, its values are taken; otherwise the defaults are, and RMS.
-// Hugging Face's models get the epsilon of their last norm. A source without a
-// classifier (pretraining without labels) gives 0 classes, for the caller to
-// fill in. A source that is no ConvNeXt is an error that wraps ErrConfig.
+// What they do not reveal are dilations, whether 3x3 taps in the stem have a
+// stride, the activation, the norms' epsilon and which of two norms without a
+// bias it is. If they are those of a preset but for the number of classes, its
+// values are taken; otherwise the defaults are, and RMS. Hugging Face's models
+// get the epsilon of their last norm. A source without a classifier
+// (pretraining without labels) gives 0 classes, for the caller to fill in. A
+// source that is no ConvNeXt is an error that wraps ErrConfig.
 func Detect(src weights.Source) (Config, error) {
 	src, d := Recognize(src)
 	fail := func(format string, args ...any) (Config, error) {
@@ -62,6 +63,8 @@ func Detect(src weights.Source) (Config, error) {
 		c.Overlap = OverlapPlain
 	case conv("stem.1.weight"):
 		c.Overlap = OverlapTiered
+	case k == 1:
+		c.Stem, c.StemKernel = 1, 1
 	case k == 3:
 		c.Stem = 1
 	case k != 4:

@@ -172,22 +172,24 @@ func (k timmConfig) config(t *testing.T) convnext.Config {
 	if k.OutputStride == 0 {
 		k.OutputStride = 32
 	}
-	c.Stem = k.Patch
-	total := k.Patch
+	c.Stem, c.StemKernel = k.Patch, 0
+	if k.Patch == 1 {
+		c.StemKernel = 1
+	}
+	total, dilation := k.Patch, 1
 	for i := range k.Depths {
 		stride := 1
 		if total == 2 || i > 0 {
 			stride = 2
 		}
-		if total >= k.OutputStride && stride > 1 {
-			t.Skipf("patch_size %d with output_stride %d: dilated stages are not built", k.Patch, k.OutputStride)
+		if total >= k.OutputStride {
+			dilation *= stride
+			stride = 1
 		}
 		total *= stride
-		c.Strides = append(c.Strides, stride)
+		c.Strides, c.Dilations = append(c.Strides, stride), append(c.Dilations, dilation)
 	}
 	switch {
-	case k.Patch == 1:
-		t.Skip("patch_size 1: a stem of single pixels is not built")
 	case k.Pool != "" && k.Pool != "avg":
 		t.Skipf("global_pool %q is not built", k.Pool)
 	case k.Drop != 0:
