@@ -238,6 +238,11 @@ func (m *Model) Forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.Walk(t, 
 // normalised.
 func (m *Model) Features(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.features(t, x, nil) }
 
+// WalkFeatures is Features, and calls see as Walk does.
+func (m *Model) WalkFeatures(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.Tensor)) *nn.Tensor {
+	return m.features(t, x, see)
+}
+
 // Walk is Forward, and calls see with what each part returns on the way, under
 // timm's name of the module: "stem", for each stage i "stages.i.downsample"
 // where there is one and "stages.i", then "norm_pre" if there is one,
