@@ -10,6 +10,7 @@ import (
 	"github.com/winnow-go/winnow/convnext"
 	"github.com/winnow-go/winnow/internal/golden"
 	"github.com/winnow-go/winnow/internal/nntest"
+	"github.com/winnow-go/winnow/nn"
 )
 
 // remarks are the keys of model goldens that configure nothing, or that repeat
@@ -78,6 +79,8 @@ func TestFacebookModelsMatchGolden(t *testing.T) {
 			Depths   []int              `json:"depths"`
 			Classes  int                `json:"num_classes"`
 			Epsilon  float64            `json:"ln_eps"`
+			Scale    float64            `json:"layer_scale_init_value"` // these three are in the weights
+			Head     float64            `json:"head_init_scale"`
 			GRN      bool               `json:"use_grn"`
 			DropPath float64            `json:"drop_path"`
 			Train    nntest.Train       `json:"train"`
@@ -133,6 +136,12 @@ func (k timmConfig) config(t *testing.T) convnext.Config {
 		c.Kernel = k.Kernels[0]
 	default:
 		c.Kernels = k.Kernels
+	}
+	if c.Act == "swish" {
+		c.Act = "silu"
+	}
+	if _, err := nn.ParseActivation(c.Act); err != nil && c.Act != "" {
+		t.Skipf("act_layer %q is not built", k.Act)
 	}
 	scaled := !k.LayerScale.null
 	switch {

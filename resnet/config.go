@@ -126,10 +126,18 @@ const (
 // Config describes a ResNet. It is plain data that a model file carries as
 // JSON; zero fields have the published meaning.
 type Config struct {
-	Block    Block    `json:"block,omitempty"`    // "" means Basic
-	Blocks   []Block  `json:"blocks,omitempty"`   // the same stage by stage; nil means Block in all
-	Layers   []int    `json:"layers"`             // blocks per stage
-	Widths   []int    `json:"widths,omitempty"`   // channels per stage (of a bottleneck's inner part); nil means 64, 128, 256...
+	Block  Block   `json:"block,omitempty"`  // "" means Basic
+	Blocks []Block `json:"blocks,omitempty"` // the same stage by stage; nil means Block in all
+	Layers []int   `json:"layers"`           // blocks per stage
+	Widths []int   `json:"widths,omitempty"` // channels per stage (of a bottleneck's inner part); nil means 64, 128, 256...
+	// Strides are how much smaller an image gets in each stage, 1 or 2; nil means
+	// 1 for the first and 2 for the others. Dilations are the distances between
+	// the taps of its 3x3 convolutions, powers of two; nil means 1. A stage of
+	// stride 1 and twice the dilation of the one before it keeps the image large
+	// with the weights of one of stride 2 (timm's output_stride).
+	Strides   []int `json:"strides,omitempty"`
+	Dilations []int `json:"dilations,omitempty"`
+
 	Classes  int      `json:"classes"`            // logits
 	In       int      `json:"in,omitempty"`       // channels of an image; 0 means 3
 	Shortcut Shortcut `json:"shortcut,omitempty"` //
@@ -181,7 +189,21 @@ func (c Config) check() error {
 	if _, err := nn.ParseActivation(c.Act); c.Act != "" && err != nil {
 		return fail("activation %q", c.Act)
 	}
+	for _, s := range c.Strides {
+		if s != 1 && s != 2 {
+			return fail("strides %v, want 1 or 2", c.Strides)
+		}
+	}
+	for _, d := range c.Dilations {
+		if d < 1 || d > 64 || d&(d-1) != 0 {
+			return fail("dilations %v, want powers of two up to 64", c.Dilations)
+		}
+	}
 	switch {
+	case c.Strides != nil && len(c.Strides) != len(c.Layers):
+		return fail("strides %v for %d stages", c.Strides, len(c.Layers))
+	case c.Dilations != nil && len(c.Dilations) != len(c.Layers):
+		return fail("dilations %v for %d stages", c.Dilations, len(c.Layers))
 	case c.Block != "" && c.Block != Basic && c.Block != Bottleneck:
 		return fail("block %q", c.Block)
 	case c.Blocks != nil && len(c.Blocks) != len(c.Layers):
@@ -279,6 +301,14 @@ func (c Config) withDefaults() Config {
 		for i := range c.Layers {
 			c.Widths = append(c.Widths, 64<<i)
 		}
+	}
+	if c.Strides == nil {
+		for i := range c.Layers {
+			c.Strides = append(c.Strides, min(i+1, 2))
+		}
+	}
+	if c.Dilations == nil {
+		c.Dilations = slices.Repeat([]int{1}, len(c.Layers))
 	}
 	if c.In == 0 {
 		c.In = 3

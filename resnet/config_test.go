@@ -30,6 +30,10 @@ func TestConfigurationsThatCannotBeBuiltAreErrors(t *testing.T) {
 		"no width":          func(c *resnet.Config) { c.Widths = []int{16, 0} },
 		"no classes":        func(c *resnet.Config) { c.Classes = 0 },
 		"images":            func(c *resnet.Config) { c.In = -1 },
+		"strides":           func(c *resnet.Config) { c.Strides = []int{1} },
+		"stride 3":          func(c *resnet.Config) { c.Strides = []int{1, 3} },
+		"dilations":         func(c *resnet.Config) { c.Dilations = []int{1} },
+		"dilation 3":        func(c *resnet.Config) { c.Dilations = []int{1, 3} },
 		"stem":              func(c *resnet.Config) { c.Stem = "shallow" },
 		"deep stem's out":   func(c *resnet.Config) { c.Stem, c.StemOut = resnet.Deep, 64 },
 		"stem's width":      func(c *resnet.Config) { c.StemWidth = 32 },
@@ -155,10 +159,14 @@ func TestEveryVariantHasAGradientForEveryParameter(t *testing.T) {
 		"grouped rs": func(c *resnet.Config) {
 			c.Norm, c.Widths, c.Pool, c.AntiAlias = resnet.Group, []int{32, 64}, resnet.ConvPool, resnet.AveragePool
 		},
-		"se":          func(c *resnet.Config) { c.Attention = resnet.SqueezeExcite },
-		"eca":         func(c *resnet.Config) { c.Attention = resnet.ChannelFilter },
-		"silu":        func(c *resnet.Config) { c.Act, c.Attention = "silu", resnet.SqueezeExcite },
-		"resnext":     func(c *resnet.Config) { c.Groups, c.GroupWidth = 4, 16 },
+		"se":      func(c *resnet.Config) { c.Attention = resnet.SqueezeExcite },
+		"eca":     func(c *resnet.Config) { c.Attention = resnet.ChannelFilter },
+		"silu":    func(c *resnet.Config) { c.Act, c.Attention = "silu", resnet.SqueezeExcite },
+		"resnext": func(c *resnet.Config) { c.Groups, c.GroupWidth = 4, 16 },
+		"dilated": func(c *resnet.Config) { c.Strides, c.Dilations, c.Shortcut = []int{1, 1}, []int{1, 2}, resnet.Average },
+		"blurred": func(c *resnet.Config) {
+			c.Strides, c.Dilations, c.AntiAlias = []int{1, 1}, []int{1, 2}, resnet.BlurPool
+		},
 		"gray images": func(c *resnet.Config) { c.In = 1 },
 	} {
 		c := good()
@@ -187,6 +195,63 @@ func TestEveryVariantHasAGradientForEveryParameter(t *testing.T) {
 			if g := tape.Gradient(p); len(g) != p.Len() || !slices.ContainsFunc(g, func(v float32) bool { return v != 0 }) {
 				t.Errorf("%s: no gradient of %s", name, p.Name())
 			}
+		}
+	}
+}
+
+// A stage that is dilated instead of made smaller has, at every other pixel,
+// what the smaller one has (the algorithme à trous).
+func TestDilatedStagesAgreeWithStridedOnes(t *testing.T) {
+	for _, b := range []resnet.Block{resnet.Basic, resnet.Bottleneck} {
+		c := good()
+		c.Block, c.Layers, c.Init = b, []int{1, 2}, resnet.FanOutOnes
+		strided, err := resnet.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nn.Initialize(strided, 1)
+		c.Strides, c.Dilations = []int{1, 1}, []int{1, 2}
+		dilated, err := resnet.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nntest.SameParams(t, dilated, strided)
+		if err := nn.Load(dilated, nn.Source(strided), nn.LoadOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float32, 2*48*40*3)
+		for i := range x {
+			x[i] = float32(math.Sin(float64(i * i)))
+		}
+		maps := map[*resnet.Model][]float32{}
+		var shape []int
+		for _, m := range []*resnet.Model{dilated, strided} {
+			tape := nn.NewTape(nn.Inference, nil)
+			var last *nn.Tensor
+			logits := m.Walk(tape, tape.InputFloats(x, 2, 48, 40, 3), func(name string, y *nn.Tensor) {
+				if name == "layer2" {
+					last = y.Keep()
+				}
+			})
+			if err := tape.Eval(logits); err != nil {
+				t.Fatal(err)
+			}
+			v, err := last.Floats()
+			if err != nil {
+				t.Fatal(err)
+			}
+			maps[m], shape = slices.Clone(v), last.Shape()
+		}
+		h, w, ch := shape[1], shape[2], shape[3]
+		for i, want := range maps[strided] {
+			img, y, x, k := i/(h*w*ch), i/(w*ch)%h, i/ch%w, i%ch
+			got := maps[dilated][((img*2*h+2*y)*2*w+2*x)*ch+k]
+			if math.Abs(float64(got-want)) > 1e-4 {
+				t.Fatalf("%s: image %d, pixel %d,%d, channel %d: %v, want %v", b, img, y, x, k, got, want)
+			}
+		}
+		if len(maps[dilated]) != 4*len(maps[strided]) {
+			t.Errorf("%s: %d values", b, len(maps[dilated]))
 		}
 	}
 }

@@ -14,8 +14,8 @@ var blockName = regexp.MustCompile(`^layer(\d)\.(\d{1,3})\.conv1\.weight$`)
 // dialect is: stem, layers, widths, kinds of block, shortcut, norm and attention,
 // groups, classes.
 //
-// What they do not reveal are anti-aliasing and the activation, taken to be none
-// and ReLU, and whether a single 3x3 convolution in the stem has a stride, taken
+// What they do not reveal are anti-aliasing, dilations and the activation, taken
+// to be none and ReLU, and whether a single 3x3 convolution in the stem has a stride, taken
 // to be none; group norm is taken to have 32 groups. A source without a
 // classifier gives 0 classes, for the caller to fill in. A source that is no
 // ResNet is an error that wraps ErrConfig.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/winnow-go/winnow/internal/golden"
 	"github.com/winnow-go/winnow/internal/nntest"
+	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/resnet"
 )
 
@@ -127,6 +128,12 @@ func (k timmConfig) config(t *testing.T) resnet.Config {
 		Layers: k.Layers, Widths: k.Channels, Classes: k.Classes, In: k.In, Act: k.Act,
 		Groups: k.Cardinality, GroupWidth: k.BaseWidth, ReduceFirst: k.ReduceFirst, DropPath: k.DropPath,
 	}
+	if c.Act == "swish" {
+		c.Act = "silu"
+	}
+	if _, err := nn.ParseActivation(c.Act); err != nil && c.Act != "" {
+		t.Skipf("act_layer %q is not built", k.Act)
+	}
 	for _, name := range k.Block {
 		c.Blocks = append(c.Blocks, block(t, name))
 	}
@@ -181,9 +188,20 @@ func (k timmConfig) config(t *testing.T) resnet.Config {
 	default:
 		t.Skipf("norm_layer %q is not built", k.Norm)
 	}
+	if k.OutputStride == 0 {
+		k.OutputStride = 32
+	}
+	total, dilation := 4, 1
+	for i := range k.Layers {
+		stride := min(i+1, 2)
+		if total >= k.OutputStride {
+			dilation *= stride
+			stride = 1
+		}
+		total *= stride
+		c.Strides, c.Dilations = append(c.Strides, stride), append(c.Dilations, dilation)
+	}
 	switch {
-	case k.OutputStride != 0 && k.OutputStride != 32:
-		t.Skipf("output_stride %d: dilated stages are not built", k.OutputStride)
 	case k.Pool != "" && k.Pool != "avg":
 		t.Skipf("global_pool %q is not built", k.Pool)
 	case k.Drop != 0, k.DropBlock != 0:

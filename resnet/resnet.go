@@ -108,11 +108,11 @@ func build(cfg Config) *Model {
 	for i, l := range b.Layers {
 		var stage []block
 		for j := range l {
-			stride := 1
-			if i > 0 && j == 0 {
-				stride = 2
+			p := place{stage: i, in: in, stride: 1, first: b.Dilations[i], dilation: b.Dilations[i]}
+			if j == 0 {
+				p.stride, p.first = b.Strides[i], b.Dilations[max(i-1, 0)]
 			}
-			blk := b.block(s.Sub("layer"+strconv.Itoa(i+1), j), i, in, stride)
+			blk := b.block(s.Sub("layer"+strconv.Itoa(i+1), j), p)
 			if total > 1 {
 				blk.dropPath = b.DropPath * float64(n) / float64(total-1)
 			}
@@ -220,24 +220,35 @@ func (b *builder) smaller(stride int) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor 
 	return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.AvgPool(x, nn.Window{Size: stride}, false) }
 }
 
-func (b *builder) block(s *nn.Scope, stage, in, stride int) block {
+// place is where a block stands.
+type place struct {
+	stage, in       int // channels of its input
+	stride          int
+	first, dilation int // of its convolution with the stride, of those after it
+}
+
+func (b *builder) block(s *nn.Scope, p place) block {
 	var blk block
-	first, inner, outer := b.channels(stage)
+	in := p.in
+	first, inner, outer := b.channels(p.stage)
 	add := func(c nn.ConvConfig, last bool) {
 		n := len(blk.units) + 1
 		blk.units = append(blk.units, b.unit(s.Sub(fmt.Sprintf("conv%d", n)), s.Sub(fmt.Sprintf("bn%d", n)), c, last))
 	}
-	blk.smaller = b.smaller(stride)
-	strided := stride
-	if blk.smaller != nil {
-		strided = 1
+	strided := nn.ConvConfig{Out: inner, Kernel: nn.Square(3), Stride: p.stride, Padding: p.first, Dilation: p.first}
+	if blk.smaller = b.smaller(p.stride); blk.smaller != nil {
+		strided.Stride = 1
+	} else if b.AntiAlias == BlurPool && p.first != p.dilation { // in place of a stride, timm filters here too
+		blk.smaller = func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Blur(x, 1) }
 	}
-	if b.Blocks[stage] == Basic {
-		add(nn.ConvConfig{In: in, Out: inner, Kernel: nn.Square(3), Stride: strided, Padding: 1}, false)
-		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(3), Padding: 1}, true)
+	if b.Blocks[p.stage] == Basic {
+		strided.In = in
+		add(strided, false)
+		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(3), Padding: p.dilation, Dilation: p.dilation}, true)
 	} else {
+		strided.In, strided.Groups = first, b.Groups
 		add(nn.ConvConfig{In: in, Out: first, Kernel: nn.Square(1)}, false)
-		add(nn.ConvConfig{In: first, Out: inner, Kernel: nn.Square(3), Stride: strided, Padding: 1, Groups: b.Groups}, false)
+		add(strided, false)
 		add(nn.ConvConfig{In: inner, Out: outer, Kernel: nn.Square(1)}, true)
 		blk.after = 1
 	}
@@ -247,7 +258,7 @@ func (b *builder) block(s *nn.Scope, stage, in, stride int) block {
 	case ChannelFilter:
 		blk.attention = nn.NewChannelAttention(s.Sub("se"), taps(outer))
 	}
-	blk.shortcut = b.shortcut(s, in, outer, stride)
+	blk.shortcut = b.shortcut(s, p, outer)
 	return blk
 }
 
@@ -257,7 +268,8 @@ func taps(channels int) int {
 	return max(int(math.Abs(math.Log2(float64(channels))+1)/2)|1, 3)
 }
 
-func (b *builder) shortcut(s *nn.Scope, in, out, stride int) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+func (b *builder) shortcut(s *nn.Scope, p place, out int) func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+	in, stride := p.in, p.stride
 	if stride == 1 && in == out {
 		return func(_ *nn.Tape, x *nn.Tensor) *nn.Tensor { return x }
 	}
@@ -270,14 +282,17 @@ func (b *builder) shortcut(s *nn.Scope, in, out, stride int) func(t *nn.Tape, x 
 		c.Stride = 1
 		u := b.unit(s.Sub("downsample", 1), s.Sub("downsample", 2), c, false)
 		return func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-			if stride > 1 {
+			switch {
+			case stride > 1:
 				x = t.AvgPool(x, nn.Window{Size: 2, Stride: stride, Ceil: true}, false)
+			case p.dilation > 1: // the size kept; zeros count here, as in timm
+				x = t.AvgPool(t.PadEnd(x, 1), nn.Window{Size: 2, Stride: 1}, false)
 			}
 			return u.forward(t, x, nn.Epilogue{})
 		}
 	case Wide:
-		if stride > 1 {
-			c.Kernel, c.Padding = nn.Square(3), 1
+		if stride > 1 || p.dilation > 1 {
+			c.Kernel, c.Padding, c.Dilation = nn.Square(3), p.first, p.first
 		}
 	}
 	u := b.unit(s.Sub("downsample", 0), s.Sub("downsample", 1), c, false)
