@@ -20,9 +20,11 @@
 //
 // Every element is one chain of additions in ascending k that begins with D or
 // zero. It therefore depends neither on how rows are divided between calls
-// (and threads), nor on the element's place in a tile, nor on blocking over k,
-// which merely parks the chain in D. The assembly uses fused multiply-adds, the
-// Go code rounds the product as well.
+// (and threads), nor on the element's place in a tile. The assembly uses fused
+// multiply-adds and parks the chain in D where it blocks k, which changes
+// nothing, even if the caller does so. The portable code adds exact products in
+// float64 and rounds when a call ends: its results do not depend on whether the
+// processor fuses, and are a little more exact.
 //
 // Against the exact sum the error of an element is at most
 // 4 √K 2⁻²⁴ (|D| + Σ|a b|) for K ≤ 2²⁰ (random rounding errors; the worst case

@@ -1,6 +1,9 @@
 package gemm
 
-import "github.com/winnow-go/winnow/internal/kernel"
+import (
+	"github.com/winnow-go/winnow/internal/cpu"
+	"github.com/winnow-go/winnow/internal/kernel"
+)
 
 // Mul computes
 //
@@ -138,9 +141,16 @@ const (
 // their panel at a time, which it copies. Nothing beyond B's last element is
 // read.
 func (p *product) copied(dst []float32, j, cols int) {
-	var panel [256 * nr]float32
+	var part [256 * nr]float32
+	panel := part[:]
+	if chosen != cpu.AVX2 && p.run*nr > len(panel) {
+		s := scratch.Get().(*wide) // the portable code takes all of k at once
+		defer scratch.Put(s)
+		s.panel = grow(s.panel, p.run*nr)
+		panel = s.panel
+	}
 	q := *p
-	q.n, q.b, q.bStep = cols, panel[:], nr
+	q.n, q.b, q.bStep = cols, panel, nr
 	for l := 0; l < p.run; l += len(panel) / nr {
 		rows := min(len(panel)/nr, p.run-l)
 		at := l*p.bStep + j

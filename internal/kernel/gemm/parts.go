@@ -47,8 +47,8 @@ func MulParts(dst []float32, stepDst int, a []float32, stepA, lda, m, parts int,
 	}
 	for s := range parts {
 		blk.a, blk.dst, blk.accumulate = a[s*stepA:], dst[s*stepDst:], false
-		for l := 0; l < k; l += kBlock {
-			start[0], blk.run = l, min(kBlock, k-l)
+		for l := 0; l < k; l += blk.run {
+			start[0], blk.run = l, min(depth(), k-l)
 			blk.b, blk.ahead = of[(s*k+l)*nr:], blk.run*nr
 			if chosen == cpu.AVX2 {
 				blk.avx2()

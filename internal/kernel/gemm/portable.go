@@ -1,26 +1,37 @@
 package gemm
 
-// portable computes a block in Go: tiles of 2 rows and 4 columns, which is
-// what fits the registers of amd64. The products are rounded before they are
-// added, so that every processor gives the same result.
+import "sync"
+
+// portable computes a block in Go. Products of float32 are exact in float64,
+// and sums of them are kept there until the block ends, so a processor with
+// fused multiply-adds gives the same result as one without, and rounding errors
+// are those of one addition per block. The operands are widened once per block:
+// a panel of B serves all rows, two rows of A serve the panel.
 func (b *block) portable() {
+	k := len(b.runs) * b.run
+	s := scratch.Get().(*wide)
+	defer scratch.Put(s)
+	s.b = grow(s.b, k*nr)
+	s.a = grow(s.a, 2*k)
+	b.widenB(s.b)
 	for i := 0; i < len(b.rows); i += 2 {
-		two := i+1 < len(b.rows)
+		last := min(i+1, len(b.rows)-1)
+		a0, a1 := s.a[:k], s.a[k:2*k]
+		b.widenA(a0, b.rows[i])
+		b.widenA(a1, b.rows[last])
+		d0, d1 := b.dst[b.outs[i]:][:b.cols], b.dst[b.outs[last]:][:b.cols]
 		for j := 0; j < b.cols; j += 4 {
-			var s [2][4]float32
+			var t [2][4]float64
 			cols := min(4, b.cols-j)
-			last := i
-			if two {
-				last = i + 1
-			}
 			if b.accumulate {
-				copy(s[0][:cols], b.dst[b.outs[i]+j:])
-				copy(s[1][:cols], b.dst[b.outs[last]+j:])
+				for c := range cols {
+					t[0][c], t[1][c] = float64(d0[j+c]), float64(d1[j+c])
+				}
 			}
-			b.dot(&s, b.rows[i], b.rows[last], j)
-			copy(b.dst[b.outs[i]+j:][:cols], s[0][:])
-			if two {
-				copy(b.dst[b.outs[last]+j:][:cols], s[1][:])
+			dot(&t, a0, a1, s.b[j:])
+			for c := range cols {
+				d0[j+c] = float32(t[0][c])
+				d1[j+c] = float32(t[1][c])
 			}
 		}
 	}
@@ -31,31 +42,65 @@ func (b *block) portable() {
 	}
 }
 
-// dot adds the products of two rows and the four columns from j on to s.
-func (b *block) dot(s *[2][4]float32, row0, row1, j int) {
-	s00, s01, s02, s03 := s[0][0], s[0][1], s[0][2], s[0][3]
-	s10, s11, s12, s13 := s[1][0], s[1][1], s[1][2], s[1][3]
-	at := j
-	for r, run := range b.runs {
+// wide is scratch memory: the operands of a block in float64, a panel of B
+// [K,16] and two rows of A; and a panel copied by MulPlain.
+type wide struct {
+	a, b  []float64
+	panel []float32
+}
+
+var scratch = sync.Pool{New: func() any { return new(wide) }}
+
+func grow[T float32 | float64](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+func (b *block) widenB(to []float64) {
+	at := 0
+	for r := range b.runs {
 		if b.bRuns != nil {
-			at = b.bRuns[r] + j
+			at = b.bRuns[r]
 		}
-		a0, a1 := b.a[row0+run:], b.a[row1+run:]
-		l := 0
 		for range b.run {
-			v := (*[4]float32)(b.b[at:])
-			x, y := a0[l], a1[l]
+			for c, v := range (*[nr]float32)(b.b[at:]) {
+				to[c] = float64(v)
+			}
+			to = to[nr:]
 			at += b.bStep
-			l += b.step
-			s00 += float32(x * v[0])
-			s01 += float32(x * v[1])
-			s02 += float32(x * v[2])
-			s03 += float32(x * v[3])
-			s10 += float32(y * v[0])
-			s11 += float32(y * v[1])
-			s12 += float32(y * v[2])
-			s13 += float32(y * v[3])
 		}
 	}
-	*s = [2][4]float32{{s00, s01, s02, s03}, {s10, s11, s12, s13}}
+}
+
+func (b *block) widenA(to []float64, row int) {
+	for _, run := range b.runs {
+		a := b.a[row+run:]
+		for l := range b.run {
+			to[l] = float64(a[l*b.step])
+		}
+		to = to[b.run:]
+	}
+}
+
+// dot adds the products of two rows and four columns of a panel to t: eight
+// sums, which is what fits the registers of amd64.
+func dot(t *[2][4]float64, a0, a1, b []float64) {
+	s00, s01, s02, s03 := t[0][0], t[0][1], t[0][2], t[0][3]
+	s10, s11, s12, s13 := t[1][0], t[1][1], t[1][2], t[1][3]
+	a1 = a1[:len(a0)]
+	for l, x := range a0 {
+		y := a1[l]
+		v := (*[4]float64)(b[l*nr:])
+		s00 += x * v[0]
+		s01 += x * v[1]
+		s02 += x * v[2]
+		s03 += x * v[3]
+		s10 += y * v[0]
+		s11 += y * v[1]
+		s12 += y * v[2]
+		s13 += y * v[3]
+	}
+	*t = [2][4]float64{{s00, s01, s02, s03}, {s10, s11, s12, s13}}
 }

@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/winnow-go/winnow/internal/cpu"
@@ -25,6 +26,15 @@ func blockRows(m int) int {
 	}
 	blocks := (m + mBlock - 1) / mBlock
 	return ((m+blocks-1)/blocks + 5) / 6 * 6
+}
+
+// depth is the length of a block of k. The portable code rounds where its sums
+// end, so it takes all of k at once.
+func depth() int {
+	if chosen == cpu.AVX2 {
+		return kBlock
+	}
+	return math.MaxInt
 }
 
 // chosen is the variant that runs. Tests replace it.
@@ -276,8 +286,9 @@ func (p *product) sum(b block) {
 	var start [1]int
 	epi := b.epi
 	b.step, b.bStep, b.accumulate, b.epi = p.step, p.bStep, p.accumulate, nil
-	if p.run > kBlock { // part of a run at a time
-		parts := (p.run + kBlock - 1) / kBlock
+	most := depth()
+	if p.run > most { // part of a run at a time
+		parts := (p.run + most - 1) / most
 		size := (p.run + parts - 1) / parts
 		for r, at := range p.runs {
 			bAt := r * p.run * p.bStep
@@ -296,7 +307,7 @@ func (p *product) sum(b block) {
 		}
 		return
 	}
-	group := max(1, kBlock/p.run) // some runs at a time
+	group := max(1, most/p.run) // some runs at a time
 	b.run = p.run
 	for r := 0; r < len(p.runs); r += group {
 		last := min(r+group, len(p.runs))
