@@ -29,13 +29,17 @@
 //
 // # Forms
 //
-// Convolutions of 3x3 taps with stride 1, dilation 1 and one group, and the
-// gradients of their input, are computed by Winograd's F(4x4,3x3) or F(2x2,3x3)
+// Convolutions of 3x3 taps with stride 1, dilation 1 and one group, and their
+// gradients, are computed by Winograd's F(4x4,3x3) or F(2x2,3x3)
 // (Lavin, Gray 2016, arXiv:1509.09308) where that pays: a tile of m x m pixels
 // of the result needs (m+2)² multiplications for each pair of channels instead
 // of 9m². With d the (m+2)² source pixels behind a tile and g a filter,
 //
 //	y = Aᵀ [ Σ_c (G g Gᵀ) ∘ (Bᵀ d B) ] A
+//
+// and with the gradient dy of such a tile
+//
+//	dg = Gᵀ [ Σ_tiles (A dy Aᵀ) ∘ (Bᵀ d B) ] G
 //
 // F(2x2) has the points 0, 1, -1 and infinity, F(4x4) has 0, ±3/4, ±3/2 and
 // infinity, whose error is half that of 0, ±1, ±2:
@@ -62,10 +66,11 @@
 // pass and of dx for every batch.
 //
 // The error of an element is at most 4 √n 2⁻²⁴ S with n the number of products
-// in its sum. In direct convolution and in dw, S is Σ|products|. In Winograd's
-// forms it is Σ_c X_c Σ_taps |w_c| with X_c the largest |x| of channel c behind
-// the tile. With normally distributed operands and C = 256, relative to the root
-// mean square of the result:
+// in its sum. In direct convolution S is Σ|products|. In Winograd's forms it is
+// Σ_c X_c Σ_taps |w_c| with X_c the largest |x| of channel c behind the tile; for
+// dw it is Σ_tiles X_c Σ|dy| over the pixels of the tile, and n counts all pixels
+// of tiles that the image does not fill. With normally distributed operands and
+// C = 256, relative to the root mean square of the result:
 //
 //	          RMS error  largest of 3136
 //	direct    8.2e-7     4.7e-6
@@ -77,7 +82,9 @@
 // In direct convolution they go where the formula says. In Winograd's forms a
 // NaN or infinite pixel makes those tiles NaN or infinite that it lies behind,
 // in all channels of the result, and one in the weights all pixels of its
-// channel; other tiles are not affected. An infinite sum may come out as NaN.
+// channel; other tiles are not affected. In dw one in x makes all taps of its
+// channel NaN or infinite, one in dy all taps of its filter. An infinite sum may
+// come out as NaN.
 //
 // Depthwise convolution (every channel its own filter, K = C) has its own
 // package and another layout of the weights; here it works, slowly.

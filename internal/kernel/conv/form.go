@@ -49,9 +49,10 @@ func parse(s string) *form {
 // the filters, stay in or near the second cache: 0.31 of the time, F(2x2) 0.5.
 // Beyond it they are read from far away for few pixels: at 14x14x256 F(4x4)
 // would take 0.40, F(2x2) takes 0.5; at 7x7x512 both take 0.6; and F(2x2) needs
-// less than half the memory, which is worth more elsewhere. The gradient of the
-// input comes in batches, and its filters are transformed for the occasion: up
-// to manyBackward F(4x4) takes 0.4 there; beyond it the filters would be 38 MB.
+// less than half the memory, which is worth more elsewhere. Gradients come in
+// batches, and the filters are transformed for the occasion: up to manyBackward
+// F(4x4) takes 0.3 to 0.5 of the time, F(2x2) 0.5; beyond it the transformed
+// filters or their gradients would be 38 MB.
 const (
 	fewChannels  = 32
 	manyProducts = 128 * 128
@@ -67,15 +68,15 @@ func suits(s kernel.Conv) bool {
 // they are arranged once for whatever batch and image size, and results depend
 // on neither.
 func choose(s kernel.Conv) form {
-	f := chooseBackward(s)
+	f := chooseInput(s)
 	if f == f4 && forced == nil && s.C*s.K > manyProducts {
 		return f2
 	}
 	return f
 }
 
-// chooseBackward is the form of the gradient of the input.
-func chooseBackward(s kernel.Conv) form {
+// chooseInput is the form of the gradient of the input.
+func chooseInput(s kernel.Conv) form {
 	switch {
 	case !suits(s):
 		return direct
@@ -87,4 +88,15 @@ func chooseBackward(s kernel.Conv) form {
 		return f4
 	}
 	return f2
+}
+
+// chooseWeight is the form of the gradient of the weights. Where a single chunk
+// of tiles does, no sums of transformed filters are kept, and F(4x4) is right
+// for any number of channels.
+func chooseWeight(s kernel.Conv) form {
+	f := chooseInput(s)
+	if f == f2 && forced == nil && s.N*((s.OutH()+3)/4)*((s.OutW()+3)/4) <= minGradientTiles {
+		return f4
+	}
+	return f
 }

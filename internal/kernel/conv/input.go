@@ -74,7 +74,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		return
 	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
-	if f := chooseBackward(s); f != direct {
+	if f := chooseInput(s); f != direct {
 		memory := a.Get(gemm.PackedLen(f.parts()*s.K, s.C))
 		defer a.Put(memory)
 		filters := gemm.PackedIn(memory, f.parts()*s.K, s.C)

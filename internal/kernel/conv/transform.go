@@ -6,8 +6,8 @@ import "github.com/winnow-go/winnow/internal/kernel"
 const a, b = 0.75, 1.5
 
 // The transforms of a line, in place: Bᵀd of source pixels, Aᵀm of products, G g
-// of taps, see the package comment. Products are rounded before they are
-// added.
+// of taps, A y of the result's gradient, Gᵀu of the gradient of transformed
+// taps, see the package comment. Products are rounded before they are added.
 
 func sourceLine[T kernel.Float](f form, d *[6]T) {
 	if f == f2 {
@@ -34,6 +34,13 @@ func resultLine[T kernel.Float](f form, m *[6]T) {
 	m[3] = m[5] + T(a*a*a*d1) + T(b*b*b*d2)
 }
 
+// The factors of G's rows.
+const (
+	s0 = 1 / (a * a * b * b)
+	sa = 1 / (2 * a * a * (a*a - b*b))
+	sb = 1 / (2 * b * b * (b*b - a*a))
+)
+
 func filterLine[T kernel.Float](f form, g *[6]T) {
 	if f == f2 {
 		e, o := T(0.5*(g[0]+g[2])), T(0.5*g[1])
@@ -42,11 +49,33 @@ func filterLine[T kernel.Float](f form, g *[6]T) {
 	}
 	e1, o1 := g[0]+T(a*a*g[2]), T(a*g[1])
 	e2, o2 := g[0]+T(b*b*g[2]), T(b*g[1])
-	const s0, sa, sb = 1 / (a * a * b * b), 1 / (2 * a * a * (a*a - b*b)), 1 / (2 * b * b * (b*b - a*a))
 	g[5] = g[2]
 	g[0] = T(s0 * g[0])
 	g[1], g[2] = T(sa*(e1+o1)), T(sa*(e1-o1))
 	g[3], g[4] = T(sb*(e2+o2)), T(sb*(e2-o2))
+}
+
+func gradientLine[T kernel.Float](f form, y *[6]T) {
+	if f == f2 {
+		y[1], y[2], y[3] = y[0]+y[1], y[0]-y[1], -y[1]
+		return
+	}
+	e1, o1 := y[0]+T(a*a*y[2]), T(a*y[1])+T(a*a*a*y[3])
+	e2, o2 := y[0]+T(b*b*y[2]), T(b*y[1])+T(b*b*b*y[3])
+	y[5] = y[3]
+	y[1], y[2], y[3], y[4] = e1+o1, e1-o1, e2+o2, e2-o2
+}
+
+func sumLine[T kernel.Float](f form, u *[6]T) {
+	if f == f2 {
+		e, o := T(0.5*(u[1]+u[2])), T(0.5*(u[1]-u[2]))
+		u[0], u[1], u[2] = u[0]+e, o, u[3]+e
+		return
+	}
+	s1, d1, s2, d2 := u[1]+u[2], u[1]-u[2], u[3]+u[4], u[3]-u[4]
+	u[0] = T(s0*u[0]) + T(sa*s1) + T(sb*s2)
+	u[1] = T(sa*a*d1) + T(sb*b*d2)
+	u[2] = u[5] + T(sa*a*a*s1) + T(sb*b*b*s2)
 }
 
 // square applies a transform to the columns and then to the rows of a square,
@@ -67,10 +96,12 @@ func square[T kernel.Float](f form, line func(form, *[6]T), v *[36]T, from, to i
 	}
 }
 
-// inputTiles is work of the transform of source tiles: element c of pixel (y,x)
-// of tile t lies at src[t*srcStep+y*line+x*pixel+c], of part p of the result at
+// inputTiles is work of the transform of source tiles, n pixels wide, or of
+// tiles of the result's gradient, m pixels wide: element c of pixel (y,x) of
+// tile t lies at src[t*srcStep+y*line+x*pixel+c], of part p of the transform at
 // dst[t*dstStep+p*part+c].
 type inputTiles struct {
+	gradient         bool // of the result
 	src, dst         []float32
 	line, pixel      int
 	part             int
@@ -80,16 +111,19 @@ type inputTiles struct {
 }
 
 func (w *inputTiles) generic(f form) {
-	n := f.in()
+	n, width, line := f.in(), f.in(), sourceLine[float32]
+	if w.gradient {
+		width, line = f.out(), gradientLine[float32]
+	}
 	var v [36]float32
 	for t := range w.tiles {
 		for c := range w.c {
-			for i := range n {
-				for j := range n {
+			for i := range width {
+				for j := range width {
 					v[i*6+j] = w.src[t*w.srcStep+i*w.line+j*w.pixel+c]
 				}
 			}
-			square(f, sourceLine, &v, n, n)
+			square(f, line, &v, width, n)
 			for i := range n {
 				for j := range n {
 					w.dst[t*w.dstStep+(i*n+j)*w.part+c] = v[i*6+j]
@@ -177,6 +211,31 @@ func (w *filterRows) generic(f form) {
 					w.dst[r*w.dstStep+(i*n+j)*w.part+l] = v[i*6+j]
 				}
 			}
+		}
+	}
+}
+
+// filterSums is work of the transform back of the gradient of transformed
+// filters: element c of part p lies at src[p*part+c], of tap t of the filter's
+// gradient at dst[t*tap+c].
+type filterSums struct {
+	src  []float32
+	part int
+	dst  []float32
+	tap  int
+	c    int // channels; the source has up to 7 more
+}
+
+func (w *filterSums) generic(f form) {
+	n := f.in()
+	var v [36]float32
+	for c := range w.c {
+		for p := range f.parts() {
+			v[p/n*6+p%n] = w.src[p*w.part+c]
+		}
+		square(f, sumLine, &v, n, 3)
+		for t := range 9 {
+			w.dst[t*w.tap+c] = v[t/3*6+t%3]
 		}
 	}
 }

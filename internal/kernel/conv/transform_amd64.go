@@ -4,42 +4,62 @@
 
 package conv
 
-// input2 transforms t.tiles tiles of 4x4 pixels; t is an *inputTiles, its fields are used up.
+// input2 transforms t.tiles tiles of 4x4 pixels; t is an *inputArgs, its fields are used up.
 //
 //go:noescape
 func input2(t *byte)
 
-// input4 transforms t.tiles tiles of 6x6 pixels; t is an *inputTiles, its fields are used up.
+// gradient2 transforms t.tiles tiles of 2x2 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func gradient2(t *byte)
+
+// input4 transforms t.tiles tiles of 6x6 pixels; t is an *inputArgs, its fields are used up.
 //
 //go:noescape
 func input4(t *byte)
 
-// output2 makes t.tiles tiles of 2x2 pixels and 16 columns from their products; t is an *outputTiles, its fields are used up.
+// gradient4 transforms t.tiles tiles of 4x4 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func gradient4(t *byte)
+
+// output2 makes t.tiles tiles of 2x2 pixels and 16 columns from their products; t is an *outputArgs, its fields are used up.
 //
 //go:noescape
 func output2(t *byte)
 
-// output2mask makes t.tiles tiles of 2x2 pixels and the columns that t.mask selects from their products; t is an *outputTiles, its fields are used up.
+// output2mask makes t.tiles tiles of 2x2 pixels and the columns that t.mask selects from their products; t is an *outputArgs, its fields are used up.
 //
 //go:noescape
 func output2mask(t *byte)
 
-// output4 makes t.tiles tiles of 4x4 pixels and 16 columns from their products; t is an *outputTiles, its fields are used up.
+// output4 makes t.tiles tiles of 4x4 pixels and 16 columns from their products; t is an *outputArgs, its fields are used up.
 //
 //go:noescape
 func output4(t *byte)
 
-// output4mask makes t.tiles tiles of 4x4 pixels and the columns that t.mask selects from their products; t is an *outputTiles, its fields are used up.
+// output4mask makes t.tiles tiles of 4x4 pixels and the columns that t.mask selects from their products; t is an *outputArgs, its fields are used up.
 //
 //go:noescape
 func output4mask(t *byte)
 
-// filter2 transforms t.rows times eight filters of 3x3 taps; t is a *filterRows, its fields are used up.
+// filter2 transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.
 //
 //go:noescape
 func filter2(t *byte)
 
-// filter4 transforms t.rows times eight filters of 3x3 taps; t is a *filterRows, its fields are used up.
+// filterGradient2 makes the gradients of 3x3 taps from 16 parts; t is a *sumArgs, its fields are used up.
+//
+//go:noescape
+func filterGradient2(t *byte)
+
+// filter4 transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.
 //
 //go:noescape
 func filter4(t *byte)
+
+// filterGradient4 makes the gradients of 3x3 taps from 36 parts; t is a *sumArgs, its fields are used up.
+//
+//go:noescape
+func filterGradient4(t *byte)

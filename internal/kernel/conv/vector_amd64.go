@@ -43,6 +43,12 @@ type (
 		rows             int
 		srcStep, dstStep int
 	}
+	sumArgs struct {
+		src, dst  unsafe.Pointer
+		part, tap int
+		vectors   int
+		mask      unsafe.Pointer
+	}
 )
 
 // Bits of outputArgs.flags.
@@ -63,6 +69,9 @@ func (w *inputTiles) run(f form) {
 		return
 	}
 	n := f.in()
+	if w.gradient {
+		n = f.out()
+	}
 	// What is touched lies between the first and these.
 	_ = w.src[(w.tiles-1)*w.srcStep+(n-1)*(w.line+w.pixel)+w.c-1]
 	_ = w.dst[(w.tiles-1)*w.dstStep+(f.parts()-1)*w.part+(w.c+7)/8*8-1]
@@ -74,10 +83,16 @@ func (w *inputTiles) run(f form) {
 	if w.c%8 != 0 {
 		t.mask = unsafe.Pointer(&masks[16-w.c%8])
 	}
-	if f == f2 {
-		input2((*byte)(unsafe.Pointer(&t)))
-	} else {
-		input4((*byte)(unsafe.Pointer(&t)))
+	p := (*byte)(unsafe.Pointer(&t))
+	switch {
+	case f == f2 && w.gradient:
+		gradient2(p)
+	case f == f2:
+		input2(p)
+	case w.gradient:
+		gradient4(p)
+	default:
+		input4(p)
 	}
 }
 
@@ -155,5 +170,23 @@ func (w *filterRows) run(f form) {
 		filter2((*byte)(unsafe.Pointer(&t)))
 	} else {
 		filter4((*byte)(unsafe.Pointer(&t)))
+	}
+}
+
+func (w *filterSums) run(f form) {
+	if !vectors {
+		w.generic(f)
+		return
+	}
+	_ = w.src[(f.parts()-1)*w.part+(w.c+7)/8*8-1]
+	_ = w.dst[8*w.tap+w.c-1]
+	t := sumArgs{src: unsafe.Pointer(&w.src[0]), dst: unsafe.Pointer(&w.dst[0]), part: 4 * w.part, tap: 4 * w.tap, vectors: w.c / 8}
+	if w.c%8 != 0 {
+		t.mask = unsafe.Pointer(&masks[16-w.c%8])
+	}
+	if f == f2 {
+		filterGradient2((*byte)(unsafe.Pointer(&t)))
+	} else {
+		filterGradient4((*byte)(unsafe.Pointer(&t)))
 	}
 }

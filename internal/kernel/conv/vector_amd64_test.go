@@ -11,6 +11,7 @@ func TestArgumentsLieAsTheGeneratorBelieves(t *testing.T) {
 	var in inputArgs
 	var out outputArgs
 	var filter filterArgs
+	var sum sumArgs
 	var at place
 	for what, offsets := range map[string][]uintptr{
 		"input": {unsafe.Offsetof(in.src), unsafe.Offsetof(in.dst), unsafe.Offsetof(in.line), unsafe.Offsetof(in.pixel), unsafe.Offsetof(in.part),
@@ -20,6 +21,8 @@ func TestArgumentsLieAsTheGeneratorBelieves(t *testing.T) {
 			unsafe.Offsetof(out.res), unsafe.Offsetof(out.resLine), unsafe.Offsetof(out.resPixel), unsafe.Offsetof(out.mask)},
 		"filter": {unsafe.Offsetof(filter.src), unsafe.Offsetof(filter.dst), unsafe.Offsetof(filter.tap), unsafe.Offsetof(filter.part),
 			unsafe.Offsetof(filter.rows), unsafe.Offsetof(filter.srcStep), unsafe.Offsetof(filter.dstStep)},
+		"sum": {unsafe.Offsetof(sum.src), unsafe.Offsetof(sum.dst), unsafe.Offsetof(sum.part), unsafe.Offsetof(sum.tap),
+			unsafe.Offsetof(sum.vectors), unsafe.Offsetof(sum.mask)},
 		"place": {unsafe.Offsetof(at.pixel), unsafe.Offsetof(at.rows), unsafe.Offsetof(at.cols)},
 	} {
 		for i, got := range offsets {

@@ -8,3 +8,4 @@ var vectors = false
 func (w *inputTiles) run(f form)  { w.generic(f) }
 func (w *outputTiles) run(f form) { w.generic(f) }
 func (w *filterRows) run(f form)  { w.generic(f) }
+func (w *filterSums) run(f form)  { w.generic(f) }

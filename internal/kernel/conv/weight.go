@@ -11,12 +11,20 @@ import (
 // computes, within the bound of the package comment. Scratch memory comes from
 // a and returns to it. dw must overlap neither of the others.
 //
-// For each line of the filter dw is the product of dy transposed and the input
-// pixels that this line meets. The lines of the result are cut into chunks,
-// whose number the shape alone decides; each is summed for itself, and the sums
-// are added in order.
+// In direct form, for each line of the filter dw is the product of dy transposed
+// and the input pixels that this line meets. The lines of the result are cut
+// into chunks, whose number the shape alone decides; each is summed for itself,
+// and the sums are added in order.
 func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel.Conv) {
 	check(s, len(x), len(dy), len(dw))
+	if f := chooseWeight(s); f != direct {
+		c := winogradGradient{
+			winograd: winograd{form: f, n: s.N, h: s.H, w: s.W, c: s.C, oh: s.OutH(), ow: s.OutW(), k: s.K, padH: s.PadH, padW: s.PadW, src: x},
+			dy:       dy, dw: dw,
+		}
+		c.run(p, a)
+		return
+	}
 	g := newGradient(a, s)
 	defer a.Put(g.memory)
 	partial := dw

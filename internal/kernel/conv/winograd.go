@@ -40,14 +40,19 @@ const (
 // cache.
 func apart(n int) int { return (n+15)/16*16 | 16 }
 
-func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
+// count says how many tiles there are.
+func (c *winograd) count() int {
 	m := c.form.out()
 	c.th, c.tw = (c.oh+m-1)/m, (c.ow+m-1)/m
-	c.pitch = (c.c + 7) / 8 * 8
-	tiles := c.n * c.th * c.tw
+	return c.n * c.th * c.tw
+}
+
+func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
+	tiles := c.count()
 	if tiles == 0 {
 		return
 	}
+	c.pitch = (c.c + 7) / 8 * 8
 	most := min(maxTiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
 	blocks := (tiles + most - 1) / most
 	size := (tiles + blocks - 1) / blocks

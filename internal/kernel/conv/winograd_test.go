@@ -28,6 +28,31 @@ func TestTransformsMakeAConvolution(t *testing.T) {
 				}
 			}
 		}
+		v := d
+		square(f, sourceLine, &v, n, n)
+		back := want
+		square(f, gradientLine, &back, m, n)
+		var sums, wantSums [36]float64
+		for i := range sums {
+			sums[i] = v[i] * back[i]
+		}
+		square(f, sumLine, &sums, n, 3)
+		for i := range m {
+			for j := range m {
+				for y := range 3 {
+					for x := range 3 {
+						wantSums[y*6+x] += d[(i+y)*6+j+x] * want[i*6+j]
+					}
+				}
+			}
+		}
+		for y := range 3 {
+			for x := range 3 {
+				if e := math.Abs(sums[y*6+x] - wantSums[y*6+x]); e > 1e-12 {
+					t.Errorf("%v: gradient of tap (%d,%d) is off by %g", f, y, x, e)
+				}
+			}
+		}
 		square(f, sourceLine, &d, n, n)
 		square(f, filterLine, &g, 3, n)
 		for i := range d {
@@ -109,37 +134,46 @@ func packed(f form, rows, cols int) *gemm.Packed {
 }
 
 func TestSourceTilesAreTransformed(t *testing.T) {
-	eachTransform(t, func(t *testing.T, f form) {
-		n := f.in()
-		for c := 1; c <= 41; c++ {
-			const tiles = 3
-			line, pixel := (n+3*(tiles-1))*(c+1)+2, c+1
-			src := kerneltest.Guarded(t, (n-1)*line+(n+3*(tiles-1)-1)*pixel+c)
-			kerneltest.Normal(src, uint64(c), 0, 1)
-			pitch := (c + 7) / 8 * 8
-			part := tiles*pitch + 5
-			dst := kerneltest.Guarded(t, (f.parts()-1)*part+tiles*pitch)
-			w := inputTiles{src: src, dst: dst, line: line, pixel: pixel, part: part, c: c, tiles: tiles, srcStep: 3 * pixel, dstStep: pitch}
-			w.run(f)
-			for tile := range tiles {
-				for ch := range c {
-					var d [36]float64
-					largest := 0.0
-					for i := range n {
-						for j := range n {
-							d[i*6+j] = float64(src[tile*w.srcStep+i*line+j*pixel+ch])
-							largest = max(largest, math.Abs(d[i*6+j]))
-						}
+	eachTransform(t, func(t *testing.T, f form) { tilesAreTransformed(t, f, false) })
+}
+
+func TestTilesOfTheResultAreTransformed(t *testing.T) {
+	eachTransform(t, func(t *testing.T, f form) { tilesAreTransformed(t, f, true) })
+}
+
+func tilesAreTransformed(t *testing.T, f form, gradient bool) {
+	n, width, transform := f.in(), f.in(), sourceLine[float64]
+	if gradient {
+		width, transform = f.out(), gradientLine[float64]
+	}
+	for c := 1; c <= 41; c++ {
+		const tiles = 3
+		line, pixel := (width+3*(tiles-1))*(c+1)+2, c+1
+		src := kerneltest.Guarded(t, (width-1)*line+(width+3*(tiles-1)-1)*pixel+c)
+		kerneltest.Normal(src, uint64(c), 0, 1)
+		pitch := (c + 7) / 8 * 8
+		part := tiles*pitch + 5
+		dst := kerneltest.Guarded(t, (f.parts()-1)*part+tiles*pitch)
+		w := inputTiles{gradient: gradient, src: src, dst: dst, line: line, pixel: pixel, part: part, c: c, tiles: tiles, srcStep: 3 * pixel, dstStep: pitch}
+		w.run(f)
+		for tile := range tiles {
+			for ch := range c {
+				var d [36]float64
+				largest := 0.0
+				for i := range width {
+					for j := range width {
+						d[i*6+j] = float64(src[tile*w.srcStep+i*line+j*pixel+ch])
+						largest = max(largest, math.Abs(d[i*6+j]))
 					}
-					square(f, sourceLine, &d, n, n)
-					for p := range f.parts() {
-						closeTo(t, fmt.Sprintf("channel %d of %d, part %d of tile %d", ch, c, p, tile),
-							float64(dst[p*part+tile*pitch+ch]), d[p/n*6+p%n], largest, 64)
-					}
+				}
+				square(f, transform, &d, width, n)
+				for p := range f.parts() {
+					closeTo(t, fmt.Sprintf("channel %d of %d, part %d of tile %d", ch, c, p, tile),
+						float64(dst[p*part+tile*pitch+ch]), d[p/n*6+p%n], largest, 200)
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestProductsAreTransformed(t *testing.T) {
@@ -212,6 +246,38 @@ func TestProductsAreTransformed(t *testing.T) {
 	})
 }
 
+func TestSumsAreTransformed(t *testing.T) {
+	eachTransform(t, func(t *testing.T, f form) {
+		n := f.in()
+		for c := 1; c <= 41; c++ {
+			part, tap := (c+7)/8*8+3, c+2
+			src, dst := kerneltest.Guarded(t, (f.parts()-1)*part+(c+7)/8*8), kerneltest.Guarded(t, 8*tap+c)
+			kerneltest.Normal(src, uint64(c), 0, 1)
+			const untouched = -77
+			for i := range dst {
+				dst[i] = untouched
+			}
+			w := filterSums{src: src, part: part, dst: dst, tap: tap, c: c}
+			w.run(f)
+			for i, g := range dst {
+				ch, tap := i%tap, i/tap
+				if ch >= c {
+					if g != untouched {
+						t.Fatalf("element %d beyond channel %d is overwritten", ch, c)
+					}
+					continue
+				}
+				var v [36]float64
+				for p := range f.parts() {
+					v[p/n*6+p%n] = float64(src[p*part+ch])
+				}
+				square(f, sumLine, &v, n, 3)
+				closeTo(t, fmt.Sprintf("channel %d of %d, tap %d", ch, c, tap), float64(g), v[tap/3*6+tap%3], 8, 16)
+			}
+		}
+	})
+}
+
 func TestFiltersAreTransformed(t *testing.T) {
 	eachTransform(t, func(t *testing.T, f form) {
 		n := f.in()
@@ -263,20 +329,26 @@ func TestFormIsChosenByTheFilters(t *testing.T) {
 	forced = nil
 	two := shape(1, 56, 64, 64, 3, 2, 1, 1, 1)
 	for _, c := range []struct {
-		s    kernel.Conv
-		want form
+		s                   kernel.Conv
+		want, input, weight form
 	}{
-		{shape(1, 56, 64, 64, 3, 1, 1, 1, 1), f4},
-		{shape(8, 7, 128, 128, 3, 1, 1, 1, 1), f4},
-		{shape(1, 14, 256, 256, 3, 1, 1, 1, 1), f2},
-		{shape(1, 56, 3, 64, 3, 1, 1, 1, 1), direct},
-		{shape(1, 56, 64, 64, 1, 1, 0, 1, 1), direct},
-		{shape(1, 56, 64, 64, 3, 1, 2, 2, 1), direct},
-		{shape(1, 56, 64, 64, 3, 1, 1, 1, 2), direct},
-		{two, direct},
+		{shape(1, 56, 64, 64, 3, 1, 1, 1, 1), f4, f4, f4},
+		{shape(8, 7, 128, 128, 3, 1, 1, 1, 1), f4, f4, f4},
+		{shape(1, 14, 256, 256, 3, 1, 1, 1, 1), f2, f4, f4},
+		{shape(8, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f4},
+		{shape(64, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f2},
+		{shape(1, 56, 3, 64, 3, 1, 1, 1, 1), direct, direct, direct},
+		{shape(1, 56, 64, 64, 1, 1, 0, 1, 1), direct, direct, direct},
+		{shape(1, 56, 64, 64, 3, 1, 2, 2, 1), direct, direct, direct},
+		{shape(1, 56, 64, 64, 3, 1, 1, 1, 2), direct, direct, direct},
+		{two, direct, direct, direct},
 	} {
-		if got := choose(c.s); got != c.want {
-			t.Errorf("%s: %v, want %v", name(c.s), got, c.want)
+		for what, got := range map[string][2]form{
+			"forward": {choose(c.s), c.want}, "input": {chooseInput(c.s), c.input}, "weights": {chooseWeight(c.s), c.weight},
+		} {
+			if got[0] != got[1] {
+				t.Errorf("%s: %s %v, want %v", name(c.s), what, got[0], got[1])
+			}
 		}
 	}
 	for _, f := range []form{direct, f2, f4} {

@@ -1,5 +1,7 @@
 // Command conv generates the transforms of Winograd's convolution for AVX2 and
-// FMA: eight channels at a time, of input tiles, of products, of filters.
+// FMA, eight channels at a time: of tiles of the source, of products, of
+// filters, and for the gradient of the filters of tiles of the result and of
+// their products.
 //
 // Each is a transform of the columns, whose results wait on the stack, and the
 // same transform of the rows. Vectors Y10 to Y15 hold constants, the lower ones
@@ -35,7 +37,8 @@ const a, b = 0.75, 1.5
 func main() {
 	ConstraintExpr("amd64,!purego")
 	for _, f := range forms {
-		input(f)
+		input(f, false)
+		input(f, true)
 	}
 	for _, f := range forms {
 		output(f, false)
@@ -43,6 +46,7 @@ func main() {
 	}
 	for _, f := range forms {
 		filter(f)
+		filterGradient(f)
 	}
 	Generate()
 }
@@ -76,7 +80,7 @@ func multiples(one, three, five reg.Register) {
 	LEAQ(Mem{Base: one, Index: one, Scale: 4}, five)
 }
 
-// Offsets in conv's type inputTiles; a test there compares them.
+// Offsets in conv's type inputArgs; a test there compares them.
 const (
 	inSrc     = 0
 	inDst     = 8
@@ -90,25 +94,39 @@ const (
 	inDstStep = 72
 )
 
-func input(f form) {
-	name := "input" + f.name
+// input transforms tiles of the source, or those of the result's gradient.
+func input(f form, gradient bool) {
+	name, width := "input"+f.name, f.n
+	line := inputLine
+	if gradient {
+		name, width = "gradient"+f.name, f.m
+		line = gradientLine
+	}
 	TEXT(name, 0, "func(t *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s transforms t.tiles tiles of %dx%d pixels; t is an *inputTiles, its fields are used up.", name, f.n, f.n))
+	Doc(fmt.Sprintf("%s transforms t.tiles tiles of %dx%d pixels; t is an *inputArgs, its fields are used up.", name, width, width))
 	Load(Param("t"), t)
-	wait := AllocLocal(32 * f.n * f.n)
+	wait := AllocLocal(32 * width * f.n)
 	var (
 		src, dst, left          = reg.RAX, reg.RBX, reg.RCX
-		line, line3, line5      = reg.RDX, reg.RSI, reg.RDI
+		pitch, pitch3, pitch5   = reg.RDX, reg.RSI, reg.RDI
 		part, part3, part5      = reg.R8, reg.R9, reg.R10
 		pixel, column, rowOfDst = reg.R11, reg.R12, reg.R14
 	)
-	MOVQ(arg(inLine), line)
-	multiples(line, line3, line5)
+	MOVQ(arg(inLine), pitch)
+	multiples(pitch, pitch3, pitch5)
 	MOVQ(arg(inPart), part)
 	multiples(part, part3, part5)
 	MOVQ(arg(inPixel), pixel)
-	if f.m == 4 {
+	switch {
+	case f.m == 4 && gradient:
+		constant(a, y[10])
+		constant(b, y[11])
+		constant(a*a, y[12])
+		constant(b*b, y[13])
+		constant(a*a*a, y[14])
+		constant(b*b*b, y[15])
+	case f.m == 4:
 		constant(-b*b, y[10])
 		constant(-a*a, y[11])
 		constant(a, y[12])
@@ -121,32 +139,32 @@ func input(f form) {
 		if masked {
 			MOVQ(arg(inMask), tmp)
 		}
-		from := lines(column, line, line3, line5)
-		for j := range f.n {
+		from := lines(column, pitch, pitch3, pitch5)
+		for j := range width {
 			if masked {
 				VMOVUPS(Mem{Base: tmp}, y[9])
 			}
-			for i := range f.n {
+			for i := range width {
 				if masked {
 					VMASKMOVPS(from[i], y[9], y[i])
 				} else {
 					VMOVUPS(from[i], y[i])
 				}
 			}
-			for i, v := range inputLine(f) {
-				VMOVUPS(v, wait.Offset(32*(i*f.n+j)))
+			for i, v := range line(f) {
+				VMOVUPS(v, wait.Offset(32*(i*width+j)))
 			}
-			if j < f.n-1 {
+			if j < width-1 {
 				ADDQ(pixel, column)
 			}
 		}
 		MOVQ(dst, rowOfDst)
 		to := lines(rowOfDst, part, part3, part5)
 		for i := range f.n {
-			for j := range f.n {
-				VMOVUPS(wait.Offset(32*(i*f.n+j)), y[j])
+			for j := range width {
+				VMOVUPS(wait.Offset(32*(i*width+j)), y[j])
 			}
-			for j, v := range inputLine(f) {
+			for j, v := range line(f) {
 				VMOVUPS(v, to[j])
 			}
 			if i == f.n-1 {
@@ -219,7 +237,32 @@ func inputLine(f form) []reg.VecPhysical {
 	return []reg.VecPhysical{y[4], y[0], y[6], y[1], y[8], y[5]}
 }
 
-// Offsets in conv's type outputTiles.
+// gradientLine transforms the line of a tile of the result's gradient.
+func gradientLine(f form) []reg.VecPhysical {
+	if f.m == 2 {
+		VADDPS(y[1], y[0], y[2])
+		VSUBPS(y[1], y[0], y[3])
+		VXORPS(y[4], y[4], y[4])
+		VSUBPS(y[1], y[4], y[4])
+		return []reg.VecPhysical{y[0], y[2], y[3], y[4]}
+	}
+	va, vb, a2, b2, a3, b3 := y[10], y[11], y[12], y[13], y[14], y[15]
+	VMOVAPS(y[0], y[4])
+	VMOVAPS(y[0], y[6])
+	VMULPS(va, y[1], y[5])
+	VMULPS(vb, y[1], y[7])
+	VFMADD231PS(a2, y[2], y[4])
+	VFMADD231PS(b2, y[2], y[6])
+	VFMADD231PS(a3, y[3], y[5])
+	VFMADD231PS(b3, y[3], y[7])
+	VADDPS(y[5], y[4], y[8])
+	VSUBPS(y[5], y[4], y[4])
+	VADDPS(y[7], y[6], y[9])
+	VSUBPS(y[7], y[6], y[6])
+	return []reg.VecPhysical{y[0], y[8], y[4], y[9], y[6], y[3]}
+}
+
+// Offsets in conv's type outputArgs.
 const (
 	outSrc      = 0
 	outDst      = 8
@@ -245,7 +288,7 @@ const (
 	placeSize  = 24
 )
 
-// Bits of outputTiles.flags.
+// Bits of outputArgs.flags.
 const (
 	bias = 1 << iota
 	scale
@@ -263,7 +306,7 @@ func output(f form, masked bool) {
 	}
 	TEXT(name, 0, "func(t *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s makes t.tiles tiles of %dx%d pixels and %s from their products; t is an *outputTiles, its fields are used up.", name, f.m, f.m, what))
+	Doc(fmt.Sprintf("%s makes t.tiles tiles of %dx%d pixels and %s from their products; t is an *outputArgs, its fields are used up.", name, f.m, f.m, what))
 	Load(Param("t"), t)
 	wait := AllocLocal(32 * f.m * f.n)
 	var (
@@ -436,7 +479,7 @@ func outputLine(f form) []reg.VecPhysical {
 	return []reg.VecPhysical{y[0], y[1], y[2], y[5]}
 }
 
-// Offsets in conv's type filterRows.
+// Offsets in conv's type filterArgs.
 const (
 	filterSrc     = 0
 	filterDst     = 8
@@ -451,7 +494,7 @@ func filter(f form) {
 	name := "filter" + f.name
 	TEXT(name, 0, "func(t *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s transforms t.rows times eight filters of 3x3 taps; t is a *filterRows, its fields are used up.", name))
+	Doc(fmt.Sprintf("%s transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.", name))
 	Load(Param("t"), t)
 	wait := AllocLocal(32 * 3 * f.n)
 	var (
@@ -540,4 +583,131 @@ func filterLine(f form) []reg.VecPhysical {
 	VMULPS(sb, y[6], y[6])
 	VMULPS(sb, y[5], y[5])
 	return []reg.VecPhysical{y[0], y[4], y[3], y[6], y[5], y[2]}
+}
+
+// Offsets in conv's type sumArgs.
+const (
+	sumSrc     = 0
+	sumDst     = 8
+	sumPart    = 16
+	sumTap     = 24
+	sumVectors = 32
+	sumMask    = 40
+)
+
+// filterGradient makes the gradients of filters from those of their transforms.
+func filterGradient(f form) {
+	name := "filterGradient" + f.name
+	TEXT(name, 0, "func(t *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s makes the gradients of 3x3 taps from %d parts; t is a *sumArgs, its fields are used up.", name, f.n*f.n))
+	Load(Param("t"), t)
+	wait := AllocLocal(32 * 3 * f.n)
+	var (
+		src, dst        = reg.RAX, reg.RBX
+		part, column    = reg.RCX, reg.RDX
+		row, row3, row5 = reg.RSI, reg.RDI, reg.R8
+		tap, at, left   = reg.R9, reg.R10, reg.R11
+	)
+	MOVQ(arg(sumSrc), src)
+	MOVQ(arg(sumDst), dst)
+	MOVQ(arg(sumPart), part)
+	if f.n == 4 {
+		MOVQ(part, row)
+		SHLQ(U8(2), row)
+	} else {
+		LEAQ(Mem{Base: part, Index: part, Scale: 2}, row)
+		ADDQ(row, row)
+	}
+	multiples(row, row3, row5)
+	MOVQ(arg(sumTap), tap)
+	MOVQ(arg(sumVectors), left)
+	const sa, sb = 1 / (2 * a * a * (a*a - b*b)), 1 / (2 * b * b * (b*b - a*a))
+	if f.m == 4 {
+		constant(sa, y[10])
+		constant(sb, y[11])
+		constant(sa*a, y[12])
+		constant(sb*b, y[13])
+		constant(sa*a*a, y[14])
+		constant(sb*b*b, y[15])
+	} else {
+		constant(0.5, y[15])
+	}
+	body := func(masked bool) {
+		MOVQ(src, column)
+		from := lines(column, row, row3, row5)
+		for j := range f.n {
+			for i := range f.n {
+				VMOVUPS(from[i], y[i])
+			}
+			for i, v := range sumLine(f) {
+				VMOVUPS(v, wait.Offset(32*(i*f.n+j)))
+			}
+			if j < f.n-1 {
+				ADDQ(part, column)
+			}
+		}
+		MOVQ(dst, at)
+		for i := range 3 {
+			for j := range f.n {
+				VMOVUPS(wait.Offset(32*(i*f.n+j)), y[j])
+			}
+			out := sumLine(f)
+			if masked {
+				MOVQ(arg(sumMask), tmp)
+				VMOVUPS(Mem{Base: tmp}, y[9])
+			}
+			for _, v := range out {
+				if masked {
+					VMASKMOVPS(v, y[9], Mem{Base: at})
+				} else {
+					VMOVUPS(v, Mem{Base: at})
+				}
+				ADDQ(tap, at)
+			}
+		}
+	}
+	TESTQ(left, left)
+	JZ(LabelRef("rest"))
+	Label("vector")
+	body(false)
+	ADDQ(U8(32), src)
+	ADDQ(U8(32), dst)
+	DECQ(left)
+	JNZ(LabelRef("vector"))
+	Label("rest")
+	CMPQ(arg(sumMask), U8(0))
+	JE(LabelRef("end"))
+	body(true)
+	Label("end")
+	VZEROUPPER()
+	RET()
+}
+
+// sumLine makes three values of the n in the first registers and says where
+// they are.
+func sumLine(f form) []reg.VecPhysical {
+	if f.m == 2 {
+		VADDPS(y[2], y[1], y[4])
+		VSUBPS(y[2], y[1], y[5])
+		VMULPS(y[15], y[4], y[4])
+		VMULPS(y[15], y[5], y[5])
+		VADDPS(y[4], y[0], y[0])
+		VADDPS(y[4], y[3], y[3])
+		return []reg.VecPhysical{y[0], y[5], y[3]}
+	}
+	va, vb, va1, vb1, va2, vb2 := y[10], y[11], y[12], y[13], y[14], y[15]
+	VADDPS(y[2], y[1], y[6])
+	VSUBPS(y[2], y[1], y[7])
+	VADDPS(y[4], y[3], y[8])
+	VSUBPS(y[4], y[3], y[9])
+	constant(1/(a*a*b*b), y[1])
+	VMULPS(y[1], y[0], y[0])
+	VMULPS(va1, y[7], y[3])
+	VFMADD231PS(va, y[6], y[0])
+	VFMADD231PS(va2, y[6], y[5])
+	VFMADD231PS(vb1, y[9], y[3])
+	VFMADD231PS(vb, y[8], y[0])
+	VFMADD231PS(vb2, y[8], y[5])
+	return []reg.VecPhysical{y[0], y[3], y[5]}
 }
