@@ -42,18 +42,18 @@ func Detect(src weights.Source) (Config, error) {
 	has := func(name string) bool { _, ok := shapes[name]; return ok }
 
 	var c Config
-	in, out := dim("conv1.weight", 1), dim("conv1.weight", 0)
+	in := dim("conv1.weight", 1)
 	switch k := dim("conv1.weight", 2); {
 	case dim("conv1.0.weight", 3) == 3 && has("conv1.3.weight") && has("conv1.6.weight"):
 		c.Stem, c.StemWidth = Deep, dim("conv1.3.weight", 0)
 		if dim("conv1.0.weight", 0) != c.StemWidth {
 			c.Stem = Tiered
 		}
-		in, out = dim("conv1.0.weight", 1), dim("conv1.6.weight", 0)
+		in = dim("conv1.0.weight", 1)
 	case k == 7:
-		c.StemOut = out
+		c.StemOut = dim("conv1.weight", 0)
 	case k == 3:
-		c.Stem, c.StemOut, c.Init = Small1, out, FanIn
+		c.Stem, c.StemOut, c.Init = Small1, dim("conv1.weight", 0), FanIn
 	default:
 		return fail("there is no stem of a ResNet")
 	}

@@ -162,15 +162,16 @@ func (k timmConfig) config(t *testing.T) resnet.Config {
 	case k.DownKernel > 1:
 		t.Skipf("down_kernel_size %d is not built", k.DownKernel)
 	}
+	attn := k.attention
 	if k.BlockArgs.Attn != "" {
-		k.attention = k.BlockArgs
+		attn = k.BlockArgs
 	}
-	switch c.AttentionRatio = k.AttnRatio; k.Attn {
+	switch c.AttentionRatio = attn.AttnRatio; attn.Attn {
 	case "":
 	case "se", "eca":
-		c.Attention = resnet.Attention(k.Attn)
+		c.Attention = resnet.Attention(attn.Attn)
 	default:
-		t.Skipf("attn_layer %q is not built", k.Attn)
+		t.Skipf("attn_layer %q is not built", attn.Attn)
 	}
 	switch k.AntiAlias {
 	case "":
