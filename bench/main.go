@@ -1,0 +1,323 @@
+// Bench compares winnow with its peers on the machine at hand and prints
+// Markdown tables: forward passes beside ONNX Runtime, training steps beside
+// PyTorch, the multiplication kernel beside the processor's peak.
+//
+//	go run -C bench . -peers DIR -torch PATH/torch_bench.py > table.md
+//
+// DIR holds ort_bench.js, NAME.onnx and node_modules with onnxruntime-node. The
+// programs run in turn, never at once, several rounds; minima are compared,
+// because other load on the machine only ever adds time. The spread is that of
+// the rounds' ratios.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type options struct {
+	peers, torch, python string
+	rounds, runs         int
+	threads              []int
+	models               []string
+	skipGo               bool
+}
+
+func main() {
+	var o options
+	var threads, models string
+	flag.StringVar(&o.peers, "peers", "", "folder with ort_bench.js and the .onnx files")
+	flag.StringVar(&o.torch, "torch", "", "torch_bench.py; empty leaves training out")
+	flag.StringVar(&o.python, "python", "/usr/bin/python3", "interpreter that has torch and torchvision")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of alternation")
+	flag.IntVar(&o.runs, "runs", 10, "timed forward passes in a round; training steps are a third of it")
+	flag.StringVar(&threads, "threads", "1", "threads, comma-separated")
+	flag.StringVar(&models, "models", "resnet18,resnet50,convnext_tiny", "models, comma-separated")
+	flag.BoolVar(&o.skipGo, "nokernels", false, "leave the kernels and the purego build out")
+	flag.Parse()
+	for _, s := range strings.Split(threads, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			fatal(fmt.Errorf("threads %q", threads))
+		}
+		o.threads = append(o.threads, n)
+	}
+	o.models = strings.Split(models, ",")
+	if o.peers == "" || o.rounds < 1 || o.runs < 3 {
+		fatal(errors.New("-peers is wanted, at least one round and three runs"))
+	}
+	if err := run(o); err != nil {
+		fatal(err)
+	}
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+// line is what examples/speed and the peers' scripts print.
+type line struct {
+	Load   float64 `json:"load_ms"`
+	First  float64 `json:"first_ms"`
+	Min    float64 `json:"min_ms"`
+	GFLOPS float64 `json:"gflops"`
+	RSS    float64 `json:"peak_rss_mb"`
+}
+
+func run(o options) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	speed := filepath.Join(dir, "speed")
+	if err := build(speed); err != nil {
+		return err
+	}
+	fmt.Printf("CPU: %s, %d cores, %s. Minima of %d rounds in turn; ratios below 1 are in winnow's favour.\n\n", cpu(), runtime.NumCPU(), runtime.Version(), o.rounds)
+	if !o.skipGo {
+		if err := kernels(); err != nil {
+			return err
+		}
+	}
+	for _, t := range o.threads {
+		if err := forward(o, speed, t, 1); err != nil {
+			return err
+		}
+	}
+	if o.torch != "" {
+		for _, t := range o.threads {
+			if err := training(o, speed, t); err != nil {
+				return err
+			}
+		}
+	}
+	if err := opening(o, speed, dir); err != nil {
+		return err
+	}
+	if o.skipGo {
+		return nil
+	}
+	return pure(o, speed, dir)
+}
+
+func build(to string, flags ...string) error {
+	args := append([]string{"build"}, flags...)
+	return command("..", nil, "go", append(args, "-o", to, "./examples/speed")...)
+}
+
+// pairs is the rounds of two programs.
+type pairs struct{ ours, theirs []line }
+
+func (p *pairs) min() (ours, theirs line) {
+	by := func(a, b line) int { return int(1e6 * (a.Min - b.Min)) }
+	return slices.MinFunc(p.ours, by), slices.MinFunc(p.theirs, by)
+}
+
+// spread is the smallest and the largest ratio of a round.
+func (p *pairs) spread() (lo, hi float64) {
+	for i := range p.ours {
+		r := p.ours[i].Min / p.theirs[i].Min
+		if i == 0 {
+			lo, hi = r, r
+		}
+		lo, hi = min(lo, r), max(hi, r)
+	}
+	return lo, hi
+}
+
+func (p *pairs) row(name string) {
+	a, b := p.min()
+	lo, hi := p.spread()
+	fmt.Printf("| %s | %.1f | %.1f | **%.2f** | %.2f-%.2f | %.1f | %.0f | %.0f |\n", name, a.Min, b.Min, a.Min/b.Min, lo, hi, a.GFLOPS, a.RSS, b.RSS)
+}
+
+func forward(o options, speed string, threads, batch int) error {
+	fmt.Printf("Forward, batch %d, 224 px, %d thread(s), milliseconds:\n\n", batch, threads)
+	fmt.Println("| model | winnow | ONNX Runtime | ratio | spread | GFLOP/s | MB | their MB |\n|---|---|---|---|---|---|---|---|")
+	for _, m := range o.models {
+		var p pairs
+		for range o.rounds {
+			if err := measure(&p.ours, "..", nil, speed, "-model", m, "-batch", fmt.Sprint(batch), "-threads", fmt.Sprint(threads), "-runs", fmt.Sprint(o.runs)); err != nil {
+				return err
+			}
+			if err := measure(&p.theirs, o.peers, nil, "node", "ort_bench.js", m+".onnx", fmt.Sprint(batch), fmt.Sprint(threads), fmt.Sprint(o.runs)); err != nil {
+				return err
+			}
+		}
+		p.row(m)
+	}
+	fmt.Println()
+	return nil
+}
+
+func training(o options, speed string, threads int) error {
+	fmt.Printf("Training step, batch 8, 224 px, AdamW, %d thread(s), milliseconds:\n\n", threads)
+	fmt.Println("| model | winnow | PyTorch | ratio | spread | GFLOP/s | MB | their MB |\n|---|---|---|---|---|---|---|---|")
+	runs := fmt.Sprint(max(o.runs/3, 2))
+	env := []string{"OPENBLAS_NUM_THREADS=" + fmt.Sprint(threads)}
+	for _, m := range o.models {
+		var p pairs
+		for range o.rounds {
+			if err := measure(&p.ours, "..", nil, speed, "-model", m, "-mode", "train", "-batch", "8", "-threads", fmt.Sprint(threads), "-runs", runs); err != nil {
+				return err
+			}
+			if err := measure(&p.theirs, o.peers, env, o.python, o.torch, m, "8", "224", fmt.Sprint(threads), runs); err != nil {
+				return err
+			}
+		}
+		p.row(m)
+	}
+	fmt.Println()
+	return nil
+}
+
+// opening compares the time from a file to the first prediction.
+func opening(o options, speed, dir string) error {
+	fmt.Println("From the file to the first prediction, one thread, milliseconds (load + first):\n\n| model | winnow | ONNX Runtime | ratio |\n|---|---|---|---|")
+	for _, m := range o.models {
+		file := filepath.Join(dir, m+".safetensors")
+		var saved, ours, theirs []line
+		if err := measure(&saved, "..", nil, speed, "-model", m, "-runs", "1", "-save", file); err != nil {
+			return err
+		}
+		for range o.rounds {
+			if err := measure(&ours, "..", nil, speed, "-model", m, "-runs", "1", "-weights", file); err != nil {
+				return err
+			}
+			if err := measure(&theirs, o.peers, nil, "node", "ort_bench.js", m+".onnx", "1", "1", "1"); err != nil {
+				return err
+			}
+		}
+		sum := func(ls []line) float64 {
+			best := ls[0].Load + ls[0].First
+			for _, l := range ls {
+				best = min(best, l.Load+l.First)
+			}
+			return best
+		}
+		fmt.Printf("| %s | %.0f | %.0f | **%.2f** |\n", m, sum(ours), sum(theirs), sum(ours)/sum(theirs))
+	}
+	fmt.Println()
+	return nil
+}
+
+// pure measures a build without assembly.
+func pure(o options, speed, dir string) error {
+	slow := filepath.Join(dir, "speed-purego")
+	if err := build(slow, "-tags", "purego"); err != nil {
+		return err
+	}
+	fmt.Println("Without assembly (-tags purego), forward, batch 1, one thread, milliseconds:\n\n| model | AVX2 | purego |\n|---|---|---|")
+	for _, m := range o.models {
+		var fast, plain []line
+		if err := measure(&fast, "..", nil, speed, "-model", m, "-runs", "3"); err != nil {
+			return err
+		}
+		if err := measure(&plain, "..", nil, slow, "-model", m, "-runs", "1"); err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %.0f | %.0f |\n", m, fast[0].Min, plain[0].Min)
+	}
+	fmt.Println()
+	return nil
+}
+
+var result = regexp.MustCompile(`Benchmark(\S+?)(?:-\d+)?\s+\d+\s.*?([\d.]+) GFLOP/s`)
+
+// kernels runs the Go benchmarks of the matrix product and prints the best of
+// several runs, beside the peak of the processor's multiply-add units.
+func kernels() error {
+	c := exec.Command("go", "test", "./internal/kernel/gemm", "-run", "^$", "-bench", "Peak|Mul/", "-benchtime", "200ms", "-count", "5")
+	c.Dir = ".."
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("kernel benchmarks: %w", err)
+	}
+	best := map[string]float64{}
+	var names []string
+	for _, m := range result.FindAllStringSubmatch(string(out), -1) {
+		v, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return err
+		}
+		if _, ok := best[m[1]]; !ok {
+			names = append(names, m[1])
+		}
+		best[m[1]] = max(best[m[1]], v)
+	}
+	peak := 0.0
+	for _, n := range names {
+		if strings.Contains(n, "Peak") {
+			peak = max(peak, best[n])
+		}
+	}
+	fmt.Printf("Matrix product, weights prepacked, one thread; the ceiling is %.1f GFLOP/s (multiply-adds on registers alone):\n\n| case | GFLOP/s | of the ceiling |\n|---|---|---|\n", peak)
+	for _, n := range names {
+		share := "-"
+		if peak > 0 && !strings.Contains(n, "generic") {
+			share = fmt.Sprintf("%.0f %%", 100*best[n]/peak)
+		}
+		fmt.Printf("| %s | %.1f | %s |\n", strings.TrimPrefix(n, "Mul/"), best[n], share)
+	}
+	fmt.Println()
+	return nil
+}
+
+// measure runs a program in dir and appends the line that it prints.
+func measure(to *[]line, dir string, env []string, name string, args ...string) error {
+	c := exec.Command(name, args...)
+	c.Dir, c.Stderr = dir, os.Stderr
+	c.Env = append(os.Environ(), env...)
+	out, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	var l line
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &l); err != nil {
+		return fmt.Errorf("%s %s printed %q: %w", name, strings.Join(args, " "), out, err)
+	}
+	*to = append(*to, l)
+	return nil
+}
+
+func command(dir string, env []string, name string, args ...string) error {
+	c := exec.Command(name, args...)
+	c.Dir, c.Stdout, c.Stderr = dir, os.Stderr, os.Stderr
+	c.Env = append(os.Environ(), env...)
+	return c.Run()
+}
+
+// cpu is the processor's name, as Linux tells it.
+func cpu() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	field := func(key string) string {
+		for l := range strings.Lines(string(text)) {
+			if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == key {
+				return strings.TrimSpace(v)
+			}
+		}
+		return "?"
+	}
+	features := "AVX2"
+	if strings.Contains(field("flags"), "avx512f") {
+		features = "AVX-512"
+	}
+	return fmt.Sprintf("%s (family %s, model %s, %s)", field("model name"), field("cpu family"), field("model"), features)
+}
