@@ -94,12 +94,12 @@ type Text struct {
 // What bounds a configuration from a file: the largest published model has 48
 // layers of 1,664 channels.
 const (
-	maxWidth      = 1 << 14
-	maxLayers     = 256
-	maxSide       = 1 << 12
+	maxWidth   = 1 << 14
+	maxLayers  = 256
+	maxSide    = 1 << 12
 	mostTokens = 1 << 22
-	maxContext    = 1 << 14
-	maxHidden     = 1 << 17
+	maxContext = 1 << 14
+	maxHidden  = 1 << 17
 )
 
 func (c Config) check() error {

@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,12 @@ func (m *Model) SetDevice(dev *nn.Device) {
 	m.dev, m.runner = dev, nil
 }
 
-// Refresh makes EncodeImages and EncodeTexts take the weights as they are now.
+// Refresh makes EncodeImages, EncodeTexts and ID take the weights as they are
+// now.
 func (m *Model) Refresh() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.runner = nil
+	m.runner, m.id = nil, ""
 }
 
 // run is the runner that holds the packed weights.
@@ -82,18 +84,48 @@ func (m *Model) EncodeTokens(ctx context.Context, tokens [][]int32) ([]float32, 
 }
 
 // EncodeTexts embeds texts in one batch: [len(texts),Dim], every row of length
-// 1. The error wraps ErrNoVocabulary if the model has none.
+// 1. The error wraps ErrNoVocabulary if the model has none, and ErrTooLong if a
+// text is too long and the tokenizer does not truncate.
 func (m *Model) EncodeTexts(ctx context.Context, texts []string) ([]float32, error) {
-	if m.tokenize == nil {
-		return nil, fmt.Errorf("clip: encode texts: %w", ErrNoVocabulary)
+	if m.text == nil {
+		return nil, fmt.Errorf("clip: encode texts: %w", ErrNoTower)
 	}
-	tokens, err := m.tokenize(texts)
-	if err != nil {
-		return nil, err
+	if m.tokenizer == nil {
+		return nil, fmt.Errorf("clip: encode texts: %w", cmp.Or(m.lacks, ErrNoVocabulary))
+	}
+	tokens := make([][]int32, len(texts))
+	for i, text := range texts {
+		var err error
+		if tokens[i], err = m.tokenizer.Tokens(text, m.text.Context); err != nil {
+			return nil, err
+		}
 	}
 	return m.EncodeTokens(ctx, tokens)
 }
 
-// ID tells models apart: a digest of the configuration and of the weights as
-// they were opened; "" for a model that was made by New.
-func (m *Model) ID() string { return m.id }
+// Tokenizer is what EncodeTexts reads texts with, nil without a vocabulary.
+func (m *Model) Tokenizer() *Tokenizer { return m.tokenizer }
+
+// SetTokenizer changes how texts are read; it must not be called while others
+// use the model. The vocabulary must fit the text tower: no more tokens than
+// that has, and the end token where the tower pools. Otherwise the error wraps
+// ErrConfig.
+func (m *Model) SetTokenizer(t *Tokenizer) error {
+	if m.text == nil {
+		return fmt.Errorf("clip: tokenizer: %w", ErrNoTower)
+	}
+	if t != nil {
+		v := t.Vocabulary()
+		last := int32(v.Size() - 1)
+		switch {
+		case v.Size() > m.text.Vocabulary:
+			return fmt.Errorf("clip: a vocabulary of %d tokens for a text tower of %d: %w", v.Size(), m.text.Vocabulary, ErrConfig)
+		case m.text.End != 0 && v.End() != m.text.End:
+			return fmt.Errorf("clip: a vocabulary whose end token is %d for a text tower that pools at %d: %w", v.End(), m.text.End, ErrConfig)
+		case m.text.End == 0 && v.End() != last:
+			return fmt.Errorf("clip: a vocabulary whose end token is %d, not its last, %d, where the text tower pools: %w", v.End(), last, ErrConfig)
+		}
+	}
+	m.tokenizer = t
+	return nil
+}

@@ -25,12 +25,13 @@ type Model struct {
 	text   *text     // nil without
 
 	transform transform.Config
-	tokenize  func(texts []string) ([][]int32, error) // nil without a vocabulary
-	id        string
+	tokenizer *Tokenizer // nil without a vocabulary
+	lacks     error      // why there is none
 
-	mu     sync.Mutex
+	mu     sync.Mutex // of what follows
 	dev    *nn.Device
 	runner *nn.Runner
+	id     string
 }
 
 // vision is an image tower.
