@@ -6,6 +6,7 @@ import (
 
 	"github.com/winnow-go/winnow/internal/device"
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 )
 
 // Epilogue is what follows a convolution or a linear layer. In inference it is
@@ -197,31 +198,36 @@ func (o *convOp) forward(t *Tape, n *node) {
 }
 
 // fold packs the weights, the running statistics of a following norm folded
-// in: w' = w*s, b' = (b-mean)*s + β with s = γ/√(var+ε), in float64.
+// in: w' = w*s, b' = (b-mean)*s + β with s = γ/√(var+ε), which is found in float64.
 func (l *Conv) fold(t *Tape, g kernel.Conv, bn *BatchNorm) packed {
 	if bn == nil {
 		return packed{t.b.PackConv(nil, t.param(l.Weight), g), t.param(l.Bias)}
 	}
 	k := l.c.Out
-	w, bias := kernel.Aligned(l.Weight.Len()), kernel.Aligned(k)
-	scale := make([]float64, k)
+	scale, bias := make([]float32, k), kernel.Aligned(k)
 	for c := range k {
-		scale[c] = float64(bn.Weight.data[c]) / math.Sqrt(float64(bn.Var.data[c])+float64(bn.eps))
+		s := float64(bn.Weight.data[c]) / math.Sqrt(float64(bn.Var.data[c])+float64(bn.eps))
 		b := -float64(bn.Mean.data[c])
 		if l.Bias != nil {
 			b += float64(l.Bias.data[c])
 		}
-		bias[c] = float32(float64(b*scale[c]) + float64(bn.Bias.data[c]))
+		scale[c] = float32(s)
+		bias[c] = float32(float64(b*s) + float64(bn.Bias.data[c]))
 	}
-	per := len(w) / k
-	for i, v := range l.Weight.data {
-		c := i / per
-		if l.Weight.lay == depthHWC {
-			c = i % k
-		}
-		w[i] = float32(float64(v) * scale[c])
+	per := l.Weight.Len() / k
+	if l.Weight.lay == depthHWC { // packed, they may be this very memory
+		w := kernel.Aligned(l.Weight.Len())
+		elementwise.ScaleChannels(w, l.Weight.data, scale, per, k)
+		return packed{t.b.PackConv(nil, t.b.Wrap(w), g), t.b.Wrap(bias)}
 	}
-	return packed{t.b.PackConv(nil, t.b.Wrap(w), g), t.b.Wrap(bias)}
+	w := t.b.Alloc(l.Weight.Len())
+	defer t.b.Free(w)
+	f := t.b.Host(w)
+	for c := range k {
+		elementwise.Scale(f[c*per:(c+1)*per], l.Weight.data[c*per:(c+1)*per], scale[c])
+	}
+	t.b.Upload(w, f)
+	return packed{t.b.PackConv(nil, w, g), t.b.Wrap(bias)}
 }
 
 func (o *convOp) backward(t *Tape, n *node) {

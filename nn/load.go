@@ -3,8 +3,11 @@ package nn
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/weights"
@@ -106,12 +109,34 @@ func Load(m Model, src weights.Source, o LoadOptions) error {
 	if odd != nil {
 		return odd
 	}
-	for _, p := range params {
-		if err := p.read(src); err != nil {
-			return fmt.Errorf("nn: load %s: %w", p.name, err)
-		}
+	return readAll(src, params)
+}
+
+// readAll reads parameters in parallel: sources allow it, and half of the time
+// goes into touching new memory.
+func readAll(src weights.Source, params []*Param) error {
+	var (
+		next  atomic.Int64
+		wg    sync.WaitGroup
+		first error
+		once  sync.Once
+	)
+	for range min(runtime.GOMAXPROCS(0), 8, len(params)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(params) {
+					return
+				}
+				if err := params[i].read(src); err != nil {
+					once.Do(func() { first = fmt.Errorf("nn: load %s: %w", params[i].name, err) })
+					next.Store(int64(len(params)))
+				}
+			}
+		})
 	}
-	return nil
+	wg.Wait()
+	return first
 }
 
 func (e *LoadError) some() bool {
@@ -143,7 +168,7 @@ func (p *Param) read(src weights.Source) error {
 	if err := weights.Float32(src, p.name, values); err != nil {
 		return err
 	}
-	if p.data == nil && p.lay == plain {
+	if p.data == nil && p.sameOrder() {
 		p.data = values
 	} else {
 		p.fromFile(values)

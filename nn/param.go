@@ -115,29 +115,43 @@ func (p *Param) fromFile(src []float32) { p.permute(p.alloc(), src, true) }
 func (p *Param) toFile(dst []float32) { p.permute(dst, p.data, false) }
 
 func (p *Param) permute(dst, src []float32, load bool) {
-	if p.lay == plain {
+	if p.sameOrder() {
 		copy(dst, src)
 		return
 	}
 	o, i, hw := p.shape[0], p.shape[1], p.shape[2]*p.shape[3]
-	move := func(file, mem int) {
+	if p.lay == depthHWC { // [C,HW] and [HW,C]
+		o, i = 1, o
+	}
+	for a := range o {
+		d, s := dst[a*i*hw:(a+1)*i*hw], src[a*i*hw:(a+1)*i*hw]
 		if load {
-			dst[mem] = src[file]
+			transpose(d, s, i, hw)
 		} else {
-			dst[file] = src[mem]
+			transpose(d, s, hw, i)
 		}
 	}
-	file := 0
-	for a := range o {
-		for b := range i {
-			for c := range hw {
-				if p.lay == convOHWI {
-					move(file, (a*hw+c)*i+b)
-				} else {
-					move(file, c*o+a)
-				}
-				file++
-			}
+}
+
+// sameOrder reports whether file and memory have the same order.
+func (p *Param) sameOrder() bool {
+	switch p.lay {
+	case convOHWI:
+		return p.shape[1] == 1 || p.shape[2]*p.shape[3] == 1
+	case depthHWC:
+		return p.shape[0] == 1 || p.shape[2]*p.shape[3] == 1
+	}
+	return true
+}
+
+// transpose writes src [rows,cols] to dst [cols,rows].
+func transpose(dst, src []float32, rows, cols int) {
+	for r := range rows {
+		line := src[r*cols : (r+1)*cols]
+		at := r
+		for _, v := range line {
+			dst[at] = v
+			at += rows
 		}
 	}
 }
