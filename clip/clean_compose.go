@@ -18,24 +18,30 @@ func compose(text string) string {
 	return norm.NFC.String(text)
 }
 
-// mostMarks is how many combining characters norm keeps together. Decomposing
-// one character gives at most four, all of which may be marks.
-const mostMarks = 30 - 4
+// mostMarks is how many combining marks in a row norm leaves alone.
+const mostMarks = 30
 
-// piledUp reports whether there may be more marks in a row than norm takes.
+// piledUp reports whether there may be more marks in a row than that, counting
+// the most that a character can have when it is decomposed.
 func piledUp(text string) bool {
 	run := 0
-	for _, r := range text {
-		if r < 0x300 {
+	for i, r := range text {
+		if r < 0xc0 {
 			run = 0
 			continue
 		}
-		p := norm.NFD.PropertiesString(string(r))
-		if p.CCC() == 0 && p.TrailCCC() == 0 {
+		p := norm.NFD.PropertiesString(text[i:])
+		switch {
+		case p.CCC() == 0 && p.TrailCCC() == 0:
 			run = 0
-			continue
+		case p.CCC() == 0:
+			run = 3
+		case p.Decomposition() == nil:
+			run++
+		default:
+			run += 4
 		}
-		if run++; run > mostMarks/4 {
+		if run > mostMarks {
 			return true
 		}
 	}

@@ -9,8 +9,8 @@ import (
 // unescapeHTML decodes entities as Python's html.unescape does, which follows
 // HTML 5: a name without its semicolon counts if it is an old one, the longest
 // that fits, and a number that stands for no character becomes U+FFFD or
-// nothing. Go's html.UnescapeString agrees on names and knows them all, so it
-// is asked for each.
+// nothing. Go's html.UnescapeString agrees on names and knows all but two, so
+// it is asked for each.
 func unescapeHTML(text string) string {
 	i := strings.IndexByte(text, '&')
 	if i < 0 {
@@ -42,7 +42,18 @@ func entity(text string) (string, int) {
 	if n < len(text) && text[n] == ';' {
 		n++
 	}
-	return html.UnescapeString(text[:n]), n
+	return nameEntity(text[:n]), n
+}
+
+// nameEntity decodes a name's entity, or the beginning of it that is one.
+func nameEntity(text string) string {
+	switch text {
+	case "&nLt;": // html leaves out what is longer decoded
+		return "\u226a\u20d2"
+	case "&nGt;":
+		return "\u226b\u20d2"
+	}
+	return html.UnescapeString(text)
 }
 
 // longestEntity is the length of CounterClockwiseContourIntegral.

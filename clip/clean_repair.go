@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -105,9 +104,9 @@ func strictEntity(text string) string {
 	if s, ok := namedEntity(text); ok {
 		return s
 	}
-	if text == strings.ToUpper(text) && html.UnescapeString(text) == text {
+	if text == strings.ToUpper(text) && nameEntity(text) == text {
 		if s, ok := namedEntity(strings.ToLower(text)); ok {
-			return strings.ToUpper(s)
+			return upperEntity(s)
 		}
 	}
 	return text
@@ -118,8 +117,22 @@ func namedEntity(text string) (string, bool) {
 	if text == "&semi;" {
 		return ";", true
 	}
-	s := html.UnescapeString(text)
+	s := nameEntity(text)
 	return s, !strings.HasSuffix(s, ";")
+}
+
+// upperEntity is Unicode's full upper-casing of what an entity stands for.
+func upperEntity(s string) string {
+	switch s {
+	case "ß":
+		return "SS"
+	case "ŉ":
+		return "ʼN"
+	}
+	if r, _ := utf8.DecodeRuneInString(s); r >= 'ﬀ' && ligatures[r] != "" {
+		s = ligatures[r]
+	}
+	return strings.ToUpper(s)
 }
 
 // replaceCharacters reads C1 controls as Windows-1252, and makes ligatures

@@ -127,7 +127,7 @@ func (t *Tokenizer) Tokens(text string, context int) ([]int32, error) {
 // with a space after every word but the last, so also before a full stop. Start
 // and end tokens are written out, padding reads as "!", the token 0. Bytes that
 // are no UTF-8, as when the tokens start inside a character, and ids outside
-// the vocabulary become U+FFFD.
+// the vocabulary become U+FFFD, one each.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var b strings.Builder
 	space := false
@@ -135,14 +135,12 @@ func (t *Tokenizer) Decode(ids []int32) string {
 		if space {
 			b.WriteByte(' ')
 		}
-		space = false
-		if id < 0 || int(id) >= len(t.vocabulary.tokens) {
-			b.WriteString("\uFFFD")
-			continue
+		tok := bpeToken{bytes: "\uFFFD"}
+		if id >= 0 && int(id) < len(t.vocabulary.tokens) {
+			tok = t.vocabulary.tokens[id]
 		}
-		tok := t.vocabulary.tokens[id]
 		b.WriteString(tok.bytes)
 		space = tok.ends
 	}
-	return strings.ToValidUTF8(b.String(), "\uFFFD")
+	return validUTF8(b.String())
 }

@@ -1,9 +1,6 @@
 package clip
 
-import (
-	"container/heap"
-	"math"
-)
+import "math"
 
 // longWord is the length in bytes from which a word is merged with a heap,
 // whose time grows as n log n rather than n².
@@ -67,57 +64,55 @@ func (v *Vocabulary) mergeLong(dst []int32, word string) []int32 {
 	first := len(dst)
 	dst = v.split(dst, word)
 	ids := dst[first:]
-	// A token at i is followed by that at next[i]; one that was merged into
+	// The token at i is followed by that at next[i]. One that was merged into
 	// its left neighbour has id -1.
 	next, previous := make([]int32, len(ids)), make([]int32, len(ids))
 	for i := range ids {
 		next[i], previous[i] = int32(i+1), int32(i-1)
 	}
 	end := int32(len(ids))
-	var queue mergeQueue
-	find := func(i int32) (candidate, bool) {
-		j := next[i]
-		if j == end {
-			return candidate{}, false
+	rule := func(i int32) (bpeRule, bool) {
+		if ids[i] < 0 || next[i] == end {
+			return bpeRule{}, false
 		}
-		r, ok := v.pairs[pairKey(ids[i], ids[j])]
-		return candidate{r.rank, i, ids[i], ids[j], r.id}, ok
+		r, ok := v.pairs[pairKey(ids[i], ids[next[i]])]
+		return r, ok
 	}
+	var queue placeQueue
 	for i := range end {
-		if c, ok := find(i); ok {
-			queue = append(queue, c)
+		if r, ok := rule(i); ok {
+			queue.push(placeOf(r.rank, i))
 		}
 	}
-	heap.Init(&queue)
-	var found []candidate
+	var found []place
 	for len(queue) > 0 {
 		// What a merge makes possible waits until that merge has been applied
-		// everywhere: in a list whose later merges make tokens of earlier ones
-		// anew, a lower rank can turn up.
-		rank := queue[0].rank
-		for len(queue) > 0 && queue[0].rank == rank {
-			c := heap.Pop(&queue).(candidate)
-			i := c.at
-			if ids[i] != c.left || next[i] == end || ids[next[i]] != c.right {
-				continue
+		// everywhere: where there are two ways to a token, a lower rank can
+		// turn up.
+		rank := queue[0].rank()
+		for len(queue) > 0 && queue[0].rank() == rank {
+			i := queue.pop().at()
+			r, ok := rule(i)
+			if !ok || r.rank != rank {
+				continue // it fitted when it was found
 			}
 			j := next[i]
-			ids[i], ids[j] = c.made, -1
+			ids[i], ids[j] = r.id, -1
 			next[i] = next[j]
 			if next[i] != end {
 				previous[next[i]] = i
 			}
 			if p := previous[i]; p >= 0 {
-				if c, ok := find(p); ok {
-					found = append(found, c)
+				if r, ok := rule(p); ok {
+					found = append(found, placeOf(r.rank, p))
 				}
 			}
-			if c, ok := find(i); ok {
-				found = append(found, c)
+			if r, ok := rule(i); ok {
+				found = append(found, placeOf(r.rank, i))
 			}
 		}
-		for _, c := range found {
-			heap.Push(&queue, c)
+		for _, p := range found {
+			queue.push(p)
 		}
 		found = found[:0]
 	}
@@ -129,24 +124,56 @@ func (v *Vocabulary) mergeLong(dst []int32, word string) []int32 {
 	return dst[:first+n]
 }
 
-// candidate is a merge that fitted at a place when it was found.
-type candidate struct {
-	rank              int32
-	at                int32
-	left, right, made int32
+// place is where a merge of some rank fitted when it was found. Places order by
+// rank, then from left to right.
+type place uint64
+
+func placeOf(rank, at int32) place { return place(pairKey(rank, at)) }
+func (p place) rank() int32        { return int32(p >> 32) }
+func (p place) at() int32          { return int32(uint32(p)) }
+
+// placeQueue is a binary heap with the least first. Package container/heap
+// would allocate for every place.
+type placeQueue []place
+
+func (q *placeQueue) push(p place) {
+	*q = append(*q, p)
+	h := *q
+	i := len(h) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if h[up] <= p {
+			break
+		}
+		h[i] = h[up]
+		i = up
+	}
+	h[i] = p
 }
 
-type mergeQueue []candidate
-
-func (q mergeQueue) Len() int { return len(q) }
-func (q mergeQueue) Less(i, j int) bool {
-	return q[i].rank < q[j].rank || q[i].rank == q[j].rank && q[i].at < q[j].at
-}
-func (q mergeQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *mergeQueue) Push(c any)   { *q = append(*q, c.(candidate)) }
-func (q *mergeQueue) Pop() any {
-	n := len(*q) - 1
-	c := (*q)[n]
-	*q = (*q)[:n]
-	return c
+func (q *placeQueue) pop() place {
+	h := *q
+	least, p := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	*q = h
+	if len(h) == 0 {
+		return least
+	}
+	i := 0
+	for {
+		down := 2*i + 1
+		if down >= len(h) {
+			break
+		}
+		if down+1 < len(h) && h[down+1] < h[down] {
+			down++
+		}
+		if p <= h[down] {
+			break
+		}
+		h[i] = h[down]
+		i = down
+	}
+	h[i] = p
+	return least
 }

@@ -21,7 +21,8 @@ const (
 //
 //	<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
 //
-// What it does not match, spaces, is in no piece.
+// What it does not match is in no piece: spaces, and U+0345, a mark that is a
+// letter but for its case and so is taken by none of the three classes.
 func pieces(text string) iter.Seq2[string, pieceKind] {
 	return func(yield func(string, pieceKind) bool) {
 		for len(text) > 0 {
@@ -124,7 +125,7 @@ func kindOf(r rune) runeKind {
 		return letterRune
 	case unicode.IsNumber(r):
 		return numberRune
-	case unicode.Is(unicode.White_Space, r):
+	case r == '\u0345', unicode.Is(unicode.White_Space, r):
 		return spaceRune
 	}
 	return otherRune
