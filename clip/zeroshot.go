@@ -91,6 +91,7 @@ type ZeroShot struct {
 	o          ZeroShotOptions
 	classes    label.Classes
 	prompts    [][]prompt // [K][...]
+	phrases    [][]string // [K][...], as given, or the name
 	templates  []string
 	background []string
 	dim        int
@@ -188,11 +189,18 @@ func (z *ZeroShot) describe(classes []Class) error {
 	}
 	same := map[string]string{}
 	for _, c := range classes {
+		if len(c.Phrases) == 0 {
+			c.Phrases = []string{c.Name}
+			if strings.Contains(c.Name, Placeholder) {
+				return fmt.Errorf("clip: the name of class %q has the placeholder in it and there is no phrase: %w", c.Name, ErrPrompt)
+			}
+		}
 		prompts, err := z.promptsOf(c)
 		if err != nil {
 			return err
 		}
 		z.prompts = append(z.prompts, prompts)
+		z.phrases = append(z.phrases, slices.Clone(c.Phrases))
 		key := joined(prompts)
 		if other, twice := same[key]; twice {
 			return fmt.Errorf("clip: classes %q and %q have the same prompts: %w", other, c.Name, ErrPrompt)
@@ -223,16 +231,9 @@ func joined(prompts []prompt) string {
 }
 
 func (z *ZeroShot) promptsOf(c Class) ([]prompt, error) {
-	phrases := c.Phrases
-	if len(phrases) == 0 {
-		if strings.Contains(c.Name, Placeholder) {
-			return nil, fmt.Errorf("clip: the name of class %q has the placeholder in it and there is no phrase: %w", c.Name, ErrPrompt)
-		}
-		phrases = []string{c.Name}
-	}
 	var prompts []prompt
 	seen := map[string]bool{}
-	for i, phrase := range phrases {
+	for i, phrase := range c.Phrases {
 		if err := checkText(fmt.Sprintf("phrase %d of class %q", i, c.Name), phrase); err != nil {
 			return nil, err
 		}

@@ -140,7 +140,7 @@ func named(name string, err error) error {
 	if errors.As(err, &bad) {
 		return err
 	}
-	return fmt.Errorf("clip: %s: %w", name, err)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // load reads a picture and makes numbers of it, or finds its embedding. What it
