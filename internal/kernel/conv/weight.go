@@ -25,7 +25,7 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel
 		c.run(p, a)
 		return
 	}
-	g := newGradient(a, s)
+	g := newGradient(p, a, s)
 	defer a.Put(g.memory)
 	partial := dw
 	if g.chunks > 1 {
@@ -67,6 +67,7 @@ type gradient struct {
 	taps   int  // of them in a line of the filter
 	run    int  // elements of a piece
 	width  int  // pixels of a copied line
+	copied bool // dy is copied, too
 	panels bool // the copy is [C/16, band, width, 16] instead of [band, width, C]
 
 	memory        []float32
@@ -75,21 +76,21 @@ type gradient struct {
 }
 
 // Limits of a multiplication: output channels; pixels, so that what passes
-// stays in the second cache.
+// stays in the second cache, and in a product of a pointwise convolution, so that
+// a panel and what meets it stay in the nearest.
 const (
-	maxBlock  = 96
+	minBlock  = 48
 	maxPixels = 1024
+	maxPiece  = 128
 	maxChunks = 32
 	panel     = 16  // channels
 	farApart  = 128 // channels from which on pixels push each other out of the nearest cache
 )
 
-func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
+func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 	g := &gradient{s: s, oh: s.OutH(), ow: s.OutW()}
 	all := s.N * g.oh
 	kg := s.K / s.Groups
-	g.blocks = (kg + maxBlock - 1) / maxBlock
-	g.rows = (kg + g.blocks - 1) / g.blocks
 	g.runs, g.taps, g.run = s.KH, 1, s.KW*s.C
 	g.panels = s.Groups == 1 && s.C >= farApart && s.C%panel == 0
 	if !g.panels && (s.Groups > 1 || s.DilW > 1) {
@@ -103,11 +104,24 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 	g.lines = max(1, (all+g.chunks-1)/g.chunks)
 	g.chunks = max(1, (all+g.lines-1)/g.lines)
 
+	// As many blocks as leave every thread some work: they change no sum, and
+	// each copies what it reads of x.
+	g.blocks = 1
+	if threads := p.Threads(); threads > 1 {
+		g.blocks = max(1, min(tasksPerThread*threads/(g.chunks*g.runs), (kg+minBlock-1)/minBlock))
+	}
+	g.rows = (kg + g.blocks - 1) / g.blocks
+	g.blocks = (kg + g.rows - 1) / g.rows
+
 	g.width = (g.ow-1)*s.StrideW + 1
 	if g.taps == 1 {
 		g.width += (s.KW - 1) * s.DilW
 	}
-	g.band = max(1, min(g.lines, maxPixels/g.ow, maxCopy/(g.width*s.C)))
+	pixels := maxPixels
+	if g.copied = s.Groups == 1 && s.K >= farApart; g.copied {
+		pixels = maxPiece
+	}
+	g.band = max(1, min(g.lines, pixels/g.ow, maxCopy/(g.width*s.C)))
 
 	g.memory = a.Get(wordsInts(g.rows + 2*g.band))
 	table := ints(g.memory)
@@ -117,6 +131,9 @@ func newGradient(a *kernel.Arena, s kernel.Conv) *gradient {
 	}
 	for i := range g.band {
 		g.dyAt[i] = i * g.ow * s.K
+		if g.copied {
+			g.dyAt[i] = i * g.ow * apart(g.rows)
+		}
 		g.linesAt[i] = i * g.width * s.C
 		if g.panels {
 			g.linesAt[i] = i * g.width * panel
@@ -138,10 +155,8 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 	kh, kw := run/g.taps, run%g.taps
 	dst := dw[k0*s.Inner()+run*g.run:]
 	first, last := chunk*g.lines, min((chunk+1)*g.lines, s.N*g.oh)
-	if s.Pointwise() {
-		at, n := first*g.ow, (last-first)*g.ow
-		gemm.MulPlain(dst, s.C, rows, s.C, n, gemm.Operand[float32]{Data: dy[at*s.K+k0:], RowStride: 1, ColStride: s.K},
-			gemm.Operand[float32]{Data: x[at*s.C:], RowStride: s.C, ColStride: 1}, false)
+	if s.KH == 1 && s.KW == 1 && s.PadH == 0 && s.PadW == 0 && s.Groups == 1 {
+		g.pointwise(arena, dst, dy, x, first*g.ow, last*g.ow, k0, rows)
 		return
 	}
 
@@ -154,9 +169,21 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 			clear(dst[(i/rows*kg+i%rows)*s.Inner():][:g.run])
 		}
 	}
+	var apartDy []float32 // the block's channels of dy, if they would push each other out
+	pitch := apart(g.rows)
+	if g.copied {
+		apartDy = arena.Get(g.band * g.ow * pitch)
+		defer arena.Put(apartDy)
+	}
 	for at := first; at < last; at += g.band {
 		n := min(g.band, last-at)
 		a := gemm.Gather{Data: dy[at*g.ow*s.K+k0:], Rows: g.rowAt[:rows], Runs: g.dyAt[:n], Run: g.ow, Step: s.K}
+		if g.copied {
+			for i := range n * g.ow {
+				copy(apartDy[i*pitch:][:rows], a.Data[i*s.K:])
+			}
+			a.Data, a.Step = apartDy, pitch
+		}
 		for i := range n {
 			img, y, x0 := (at+i)/g.oh, (at+i)%g.oh*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW
 			if g.panels {
@@ -183,6 +210,62 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 	}
 }
 
+// pointwise computes the rows [k0,k0+rows) of dw for a filter of one tap from
+// the pixels [from,to) of the result: a piece at a time, which is copied to
+// where its pixels do not push each other out of the caches.
+func (g *gradient) pointwise(arena *kernel.Arena, dw, dy, x []float32, from, to, k0, rows int) {
+	s := g.s
+	piece := max(1, min(to-from, maxPiece))
+	pitch, panels, plane := apart(rows), (s.C+panel-1)/panel, piece*panel|panel
+	memory := arena.Get(piece*pitch + panels*plane)
+	defer arena.Put(memory)
+	a, b := memory[:piece*pitch], memory[piece*pitch:]
+	var start [1]int
+	for at := from; at < to || at == from; at += piece {
+		n := min(piece, to-at)
+		for i := range n {
+			copy(a[i*pitch:][:rows], dy[(at+i)*s.K+k0:])
+		}
+		for i := 0; i < n; { // a line of the result at a time
+			q := at + i
+			line, left := q/g.ow, g.ow-q%g.ow
+			left = min(left, n-i)
+			in := ((line/g.oh*s.H+line%g.oh*s.StrideH)*s.W + q%g.ow*s.StrideW) * s.C
+			toPanels(b[i*panel:], plane, x[in:], s.C, s.StrideW*s.C, left)
+			i += left
+		}
+		gemm.MulLines(dw, s.C, gemm.Gather{Data: a, Rows: g.rowAt[:rows], Runs: start[:], Run: n, Step: pitch},
+			gemm.Lines{Data: b, Runs: start[:], Step: panel, N: s.C, Panel: plane}, at > from)
+	}
+}
+
+// toPanels copies n pixels of c channels, step apart, to where they lie 16
+// channels at a time, plane elements from one panel to the next.
+func toPanels(to []float32, plane int, from []float32, c, step, n int) {
+	for i := range n {
+		row := from[i*step:][:c]
+		out := i * panel
+		for len(row) >= panel {
+			move((*[panel]float32)(to[out:]), (*[panel]float32)(row))
+			row = row[panel:]
+			out += plane
+		}
+		if len(row) > 0 {
+			last := (*[panel]float32)(to[out:])
+			clear(last[copy(last[:], row):])
+		}
+	}
+}
+
+// move copies in pieces that the compiler keeps in registers; all at once it
+// would call a function.
+func move(to, from *[panel]float32) {
+	*(*[4]float32)(to[0:]) = *(*[4]float32)(from[0:])
+	*(*[4]float32)(to[4:]) = *(*[4]float32)(from[4:])
+	*(*[4]float32)(to[8:]) = *(*[4]float32)(from[8:])
+	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
+}
+
 // padPanels is padLine for width pixels that are stored 16 channels at a time,
 // plane elements from one panel of channels to the next.
 func padPanels(to []float32, plane int, src []float32, n, y, x, h, w, c, width int) {
@@ -200,7 +283,7 @@ func padPanels(to []float32, plane int, src []float32, n, y, x, h, w, c, width i
 		}
 		in := src[((n*h+y)*w+x+left)*c+p*panel:]
 		for i := left; i < right; i++ {
-			*(*[panel]float32)(out[i*panel:]) = *(*[panel]float32)(in[(i-left)*c:])
+			move((*[panel]float32)(out[i*panel:]), (*[panel]float32)(in[(i-left)*c:]))
 		}
 	}
 }

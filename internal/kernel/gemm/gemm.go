@@ -156,7 +156,7 @@ func (p *product) copied(dst []float32, j, cols int) {
 		at := l*p.bStep + j
 		if cols == nr {
 			for i := range rows {
-				*(*[nr]float32)(panel[i*nr:]) = *(*[nr]float32)(p.b[at:])
+				move((*[nr]float32)(panel[i*nr:]), (*[nr]float32)(p.b[at:]))
 				at += p.bStep
 			}
 		} else {
@@ -169,4 +169,13 @@ func (p *product) copied(dst []float32, j, cols int) {
 		q.mul(dst)
 		q.accumulate = true
 	}
+}
+
+// move copies a row of a panel, in pieces that the compiler keeps in registers;
+// all at once it would call a function.
+func move(to, from *[nr]float32) {
+	*(*[4]float32)(to[0:]) = *(*[4]float32)(from[0:])
+	*(*[4]float32)(to[4:]) = *(*[4]float32)(from[4:])
+	*(*[4]float32)(to[8:]) = *(*[4]float32)(from[8:])
+	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
 }

@@ -70,7 +70,7 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 		panel := p.data[j*p.k:][l0*nr:][:nr*rows]
 		if b.ColStride == 1 && cols == nr {
 			for l := range rows {
-				copy(panel[l*nr:][:nr], b.Data[l*b.RowStride+j:][:nr])
+				move((*[nr]float32)(panel[l*nr:]), (*[nr]float32)(b.Data[l*b.RowStride+j:]))
 			}
 			continue
 		}
