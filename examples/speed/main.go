@@ -25,10 +25,12 @@ import (
 	"os"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"time"
 
 	"gorgonia.org/tensor"
 
+	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/convnext"
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/resnet"
@@ -92,7 +94,7 @@ func run(o options) error {
 	if o.mode == "train" {
 		o.classes = 10
 	}
-	if o.weights != "" { // as many classes as the file has
+	if _, clip := tower(o.model); o.weights != "" && !clip { // as many classes as the file has
 		n, err := classesOf(o.weights)
 		if err != nil {
 			return err
@@ -177,7 +179,48 @@ func build(o options) (nn.Model, func(weights.Source) weights.Source, error) {
 		m, err := resnet.New(cfg)
 		return m, resnet.Translate, err
 	}
-	return nil, nil, fmt.Errorf("no model %q; there are %v and %v", o.model, convnext.Presets(), resnet.Presets())
+	if name, ok := tower(o.model); ok {
+		cfg, _, err := clip.Preset(name, "openai")
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Text, cfg.Vision.Size = nil, o.size
+		m, err := clip.New(cfg)
+		return m, imagesOnly, err
+	}
+	return nil, nil, fmt.Errorf("no model %q; there are %v, %v and %v", o.model, convnext.Presets(), resnet.Presets(), towers())
+}
+
+// towers are CLIP's image towers: those of the published models that OpenAI has
+// weights of, in lower case and with underscores.
+func towers() []string {
+	var names []string
+	for _, name := range clip.Presets() {
+		if slices.Contains(clip.Tags(name), "openai") {
+			names = append(names, strings.ReplaceAll(strings.ToLower(name), "-", "_"))
+		}
+	}
+	return names
+}
+
+// tower is the preset that a name of towers stands for.
+func tower(model string) (string, bool) {
+	for _, name := range clip.Presets() {
+		if slices.Contains(towers(), model) && strings.ReplaceAll(strings.ToLower(name), "-", "_") == model {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// imagesOnly is a CLIP without its text tower.
+func imagesOnly(src weights.Source) weights.Source {
+	return weights.Rename(clip.Translate(src), func(name string) string {
+		if strings.HasPrefix(name, "visual.") || name == "logit_scale" {
+			return name
+		}
+		return ""
+	})
 }
 
 func load(m nn.Model, path string, translate func(weights.Source) weights.Source) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/winnow-go/winnow/convnext"
@@ -9,7 +10,7 @@ import (
 )
 
 func TestEveryPresetIsCounted(t *testing.T) {
-	for _, name := range append(convnext.Presets(), resnet.Presets()...) {
+	for _, name := range slices.Concat(convnext.Presets(), resnet.Presets(), towers()) {
 		for _, mode := range []string{"forward", "train"} {
 			o := options{model: name, mode: mode, batch: 2, size: 224, classes: 10}
 			m, _, err := build(o)
