@@ -39,29 +39,29 @@ func describe(m nn.Model) (architecture, error) {
 	return a, err
 }
 
-// build makes the model, without weights, and says how many classes it has.
-func (a architecture) build() (nn.Model, int, error) {
+// build makes the model, without weights.
+func (a architecture) build() (nn.Model, error) {
 	switch a.family {
 	case familyConvNeXt:
 		var cfg convnext.Config
 		if err := decode(keyConfig, a.config, &cfg); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		m, err := convnext.New(cfg)
 		if err != nil {
-			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModel)
+			return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 		}
-		return m, cfg.Classes, nil
+		return m, nil
 	case familyResNet:
 		var cfg resnet.Config
 		if err := decode(keyConfig, a.config, &cfg); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		m, err := resnet.New(cfg)
 		if err != nil {
-			return nil, 0, fmt.Errorf("winnow: %w: %w", err, ErrModel)
+			return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 		}
-		return m, cfg.Classes, nil
+		return m, nil
 	}
-	return nil, 0, fmt.Errorf("winnow: architecture %q: %w", a.family, ErrUnsupported)
+	return nil, fmt.Errorf("winnow: architecture %q: %w", a.family, ErrUnsupported)
 }

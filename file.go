@@ -20,6 +20,7 @@ const (
 	keyTransform    = "winnow.transform"
 	keyDecision     = "winnow.decision"
 	keyLicense      = "winnow.license"
+	keyAsStored     = "winnow.as_stored"
 
 	fileVersion = 1
 )
@@ -51,6 +52,11 @@ func (o Options) read(f *weights.File) (*Classifier, error) {
 		return nil, fmt.Errorf("winnow: version %d of the file, this is for %d: %w", v, fileVersion, ErrUnsupported)
 	}
 	info := Info{License: meta[keyLicense]}
+	if v, ok := meta[keyAsStored]; ok {
+		if info.AsStored = v == "true"; !info.AsStored {
+			return nil, fmt.Errorf("winnow: metadata %s: %q: %w", keyAsStored, v, ErrModel)
+		}
+	}
 	for _, part := range []struct {
 		key      string
 		into     any
@@ -114,6 +120,9 @@ func (c *Classifier) Save(path string) error {
 	}
 	if c.info.License != "" {
 		meta[keyLicense] = c.info.License
+	}
+	if c.info.AsStored {
+		meta[keyAsStored] = "true"
 	}
 	return weights.Write(path, nn.Source(c.model), meta)
 }

@@ -88,6 +88,9 @@ type Info struct {
 	Decision *ood.Decision
 	// License is the licence of the weights, an SPDX identifier or free text.
 	License string
+	// AsStored leaves encoded images as they are stored instead of turning
+	// them as EXIF says: published models were fed them so.
+	AsStored bool
 }
 
 // Classifier classifies images with one model. It is safe for concurrent use:
@@ -123,9 +126,24 @@ func (o Options) New(m nn.Model, src weights.Source, info Info) (*Classifier, er
 	return o.assemble(arch, src, info)
 }
 
-// assemble builds a model from its description, loads it and checks that
-// everything fits.
+// assemble builds a model from its description and loads it.
 func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Classifier, error) {
+	m, err := arch.build()
+	if err != nil {
+		return nil, err
+	}
+	if err := nn.Load(m, src, nn.LoadOptions{}); err != nil {
+		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
+	}
+	return o.wrap(m, info)
+}
+
+// wrap makes a Classifier of a loaded model that is its own, and checks that
+// everything fits.
+func (o Options) wrap(m nn.Model, info Info) (*Classifier, error) {
+	if info.AsStored {
+		o.Limits.IgnoreEXIF = true
+	}
 	if o.Batch == 0 {
 		o.Batch = 16
 	}
@@ -147,15 +165,12 @@ func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Cl
 		}
 		info.Decision = &d
 	}
-	m, classes, err := arch.build()
+	classes, err := classesOf(m)
 	if err != nil {
 		return nil, err
 	}
 	if classes != len(info.Classes) {
 		return nil, fmt.Errorf("winnow: %d class names for a model of %d classes: %w", len(info.Classes), classes, ErrModel)
-	}
-	if err := nn.Load(m, src, nn.LoadOptions{}); err != nil {
-		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 	}
 	for _, p := range m.Params() {
 		if v := elementwise.SumSquares(p.Data()); math.IsNaN(v) || math.IsInf(v, 0) {
