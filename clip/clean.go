@@ -58,7 +58,7 @@ func validUTF8(text string) string {
 
 // stripped is what Python's str.strip takes from the ends.
 func stripped(r rune) bool {
-	return 0x1c <= r && r <= 0x1f || unicode.Is(unicode.White_Space, r)
+	return 0x1c <= r && r <= 0x1f || unicode.IsSpace(r)
 }
 
 // collapse makes every run of white space one space.
@@ -67,7 +67,7 @@ func collapse(text string) string {
 	b.Grow(len(text))
 	space := false
 	for _, r := range text {
-		if unicode.Is(unicode.White_Space, r) {
+		if unicode.IsSpace(r) {
 			if !space {
 				b.WriteByte(' ')
 			}

@@ -26,8 +26,8 @@ const mostMarks = 30
 func piledUp(text string) bool {
 	run := 0
 	for i, r := range text {
-		if r < 0xc0 {
-			run = 0
+		if r < 0xc0 || 0x3400 <= r && r <= 0x9fff || 0xac00 <= r && r <= 0xd7a3 {
+			run = 0 // no mark, and has none: Latin, Han, Hangul
 			continue
 		}
 		p := norm.NFD.PropertiesString(text[i:])

@@ -3,26 +3,18 @@ package clip
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // lower is Unicode's full lower-casing without a language: the simple mapping,
 // but for a dotted capital I, which keeps its dot, and a capital sigma that
 // ends a word (The Unicode Standard, section 3.13, and SpecialCasing.txt).
 func lower(text string) string {
-	ascii := true
-	for i := range len(text) {
-		c := text[i]
-		if c >= utf8.RuneSelf {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return strings.ToLower(text)
 	}
 	var b strings.Builder
 	b.Grow(len(text))
+	sigma := strings.ContainsRune(text, 'Σ')
 	cased := false // the last character that has a say was a letter with case
 	for i, r := range text {
 		switch r {
@@ -37,7 +29,7 @@ func lower(text string) string {
 		default:
 			b.WriteRune(unicode.ToLower(r))
 		}
-		if !caseIgnorable(r) {
+		if sigma && !caseIgnorable(r) {
 			cased = isCased(r)
 		}
 	}

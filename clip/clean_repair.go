@@ -139,40 +139,48 @@ func upperEntity(s string) string {
 // letters, full-width and half-width forms ordinary ones, curly quotes straight
 // and every kind of line break "\n".
 func replaceCharacters(text string) string {
-	text = mapRunes(text, func(r rune) (string, bool) {
-		switch {
-		case 0x80 <= r && r <= 0x9f:
-			return string(windows1252[r-0x80]), true
-		case r == 0x3000:
-			return " ", true
-		case 0xff01 <= r && r <= 0xffef:
-			s := norm.NFKC.String(string(r))
-			return s, s != string(r)
-		case 0x0132 <= r && r <= 0x01f3, 0xfb00 <= r && r <= 0xfb06:
-			s, ok := ligatures[r]
-			return s, ok
+	text = mapRunes(text, replacement)
+	if strings.Contains(text, "\r") {
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	return text
+}
+
+// replacement is what replaceCharacters makes of one character, if anything.
+func replacement(r rune) (string, bool) {
+	was := r
+	if 0x80 <= r && r <= 0x9f {
+		r = windows1252[r-0x80] // which may be a curly quote
+	}
+	switch {
+	case r < 0x0132:
+	case 0x0132 <= r && r <= 0x01f3, 0xfb00 <= r && r <= 0xfb06:
+		if s, ok := ligatures[r]; ok {
+			return s, true
 		}
+	case 0x2018 <= r && r <= 0x201b, r == 0x02bc:
+		return "'", true
+	case 0x201c <= r && r <= 0x201f:
+		return `"`, true
+	case r == 0x2028, r == 0x2029:
+		return "\n", true
+	case r == 0x3000:
+		return " ", true
+	case 0xff01 <= r && r <= 0xffef:
+		s := norm.NFKC.String(string(r))
+		return s, s != string(r)
+	}
+	if r == was {
 		return "", false
-	})
-	text = mapRunes(text, func(r rune) (string, bool) {
-		switch {
-		case 0x201c <= r && r <= 0x201f:
-			return `"`, true
-		case 0x2018 <= r && r <= 0x201b, r == 0x02bc:
-			return "'", true
-		}
-		return "", false
-	})
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return mapRunes(text, func(r rune) (string, bool) {
-		return "\n", r == '\r' || r == 0x2028 || r == 0x2029
-	})
+	}
+	return string(r), true
 }
 
 // ligatures are characters of Unicode that stand for several letters. Dutch and
-// Croatian ones are typed as letters; the Afrikaans one has an apostrophe.
+// Croatian ones are typed as letters; the Afrikaans one begins with an apostrophe.
 var ligatures = map[rune]string{
-	'Ĳ': "IJ", 'ĳ': "ij", 'ŉ': "ʼn",
+	'Ĳ': "IJ", 'ĳ': "ij", 'ŉ': "'n",
 	'Ǆ': "DŽ", 'ǅ': "Dž", 'ǆ': "dž",
 	'Ǉ': "LJ", 'ǈ': "Lj", 'ǉ': "lj",
 	'Ǌ': "NJ", 'ǋ': "Nj", 'ǌ': "nj",

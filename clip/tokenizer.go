@@ -28,8 +28,9 @@ type TokenizerOptions struct {
 	// Truncate cuts a text that is too long, as OpenAI's truncate=True: the end
 	// token stays last. Otherwise such a text is an error.
 	Truncate bool
-	// Cache bounds the words whose tokens are remembered: 0 for 32,768 (up to
-	// about 8 MB), negative for none. It changes speed, never a result.
+	// Cache bounds the words whose tokens are remembered: 0 for 32,768 (about
+	// 5 MB of ordinary words, at most 16 MB), negative for none. It changes
+	// speed, never a result.
 	Cache int
 }
 

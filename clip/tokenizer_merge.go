@@ -1,6 +1,9 @@
 package clip
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // longWord is the length in bytes from which a word is merged with a heap,
 // whose time grows as n log n rather than n².
@@ -24,6 +27,7 @@ func (v *Vocabulary) merge(dst []int32, word string) []int32 {
 // split appends a word's bytes.
 func (v *Vocabulary) split(dst []int32, word string) []int32 {
 	n := len(word) - 1
+	dst = slices.Grow(dst, len(word))
 	for i := range n {
 		dst = append(dst, v.inside[word[i]])
 	}
@@ -78,7 +82,7 @@ func (v *Vocabulary) mergeLong(dst []int32, word string) []int32 {
 		r, ok := v.pairs[pairKey(ids[i], ids[next[i]])]
 		return r, ok
 	}
-	var queue placeQueue
+	queue := make(placeQueue, 0, len(ids))
 	for i := range end {
 		if r, ok := rule(i); ok {
 			queue.push(placeOf(r.rank, i))

@@ -125,7 +125,7 @@ func kindOf(r rune) runeKind {
 		return letterRune
 	case unicode.IsNumber(r):
 		return numberRune
-	case r == '\u0345', unicode.Is(unicode.White_Space, r):
+	case r == '\u0345', unicode.IsSpace(r):
 		return spaceRune
 	}
 	return otherRune
