@@ -53,7 +53,7 @@ func (z *ZeroShot) Judge(ctx context.Context, set dataset.Set) (*Sample, error) 
 			s.Unreadable = append(s.Unreadable, it.Result)
 			continue
 		}
-		l := set.Label(it.Index)
+		l := set.Label(it.Picture)
 		if l < 0 || l >= len(to) {
 			return nil, fmt.Errorf("clip: %s in the sample has no label", it.Name)
 		}

@@ -127,7 +127,7 @@ func (t *YieldTable) WriteTo(w io.Writer) (int64, error) {
 			}
 			fmt.Fprintf(&b, "%s (%d pictures)\n  %10s %6s %7s %10s  %s\n", name, r.N, t.Measure, "kept", "share", "precision", "interval")
 		}
-		fmt.Fprintf(&b, "  %10.4g %6d %7s %10s  %s-%s\n", r.Threshold, r.Kept, share(r.Share), share(r.Precision), share(r.Lower), share(r.Upper))
+		fmt.Fprintf(&b, "  %10.7g %6d %7s %10s  %s-%s\n", r.Threshold, r.Kept, share(r.Share), share(r.Precision), share(r.Lower), share(r.Upper))
 	}
 	return b.WriteTo(w)
 }

@@ -25,8 +25,8 @@ type Opener interface {
 
 // Result is what Each says about one picture.
 type Result struct {
-	Index int    // in the set
-	Name  string // the set's
+	Picture int    // its place in the set; Index is that of the class
+	Name    string // the set's
 	// SHA256 is that of the file where the set is an Opener, otherwise the
 	// dataset.ID of the picture; zero where it could not be read.
 	SHA256 [sha256.Size]byte
@@ -97,7 +97,7 @@ func (z *ZeroShot) each(ctx context.Context, set dataset.Set, skip func(int) boo
 					c.x = make([]float32, batch*size)
 				}
 				j := len(c.items)
-				c.items = append(c.items, item{Result: Result{Index: next, Name: set.Name(next)}}) // within its capacity
+				c.items = append(c.items, item{Result: Result{Picture: next, Name: set.Name(next)}}) // within its capacity
 				it, x := &c.items[j], c.x[j*size:(j+1)*size]
 				workers <- struct{}{}
 				c.reading.Go(func() {
@@ -154,12 +154,12 @@ func (z *ZeroShot) load(set dataset.Set, it *item, x []float32, exclude func(str
 	var img image.Image
 	var data []byte
 	if o, ok := set.(Opener); ok {
-		if data, err = read(o, it.Index, z.o.Limits); err != nil {
+		if data, err = read(o, it.Picture, z.o.Limits); err != nil {
 			return err
 		}
 		it.SHA256 = sha256.Sum256(data)
 	} else {
-		if img, err = set.Image(it.Index); err != nil {
+		if img, err = set.Image(it.Picture); err != nil {
 			return err
 		}
 		it.SHA256 = pixelSum(img)

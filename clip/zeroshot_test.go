@@ -281,8 +281,8 @@ func TestEachNamesEveryPictureInOrder(t *testing.T) {
 		for i, r := range got {
 			bad := set.broken(i) || set.panics(i)
 			switch {
-			case r.Index != i || r.Name != set.Name(i):
-				t.Fatalf("result %d is of %d, %s", i, r.Index, r.Name)
+			case r.Picture != i || r.Name != set.Name(i):
+				t.Fatalf("result %d is of %d, %s", i, r.Picture, r.Name)
 			case bad != (r.Err != nil):
 				t.Errorf("%s: %v", r.Name, r.Err)
 			case bad && (!errors.Is(r.Err, transform.ErrCorrupt) || !strings.Contains(r.Err.Error(), r.Name)):
@@ -307,10 +307,10 @@ func TestSetsThatAreNoFilesAreToldApartByPixels(t *testing.T) {
 		if err != nil || r.Err != nil {
 			t.Fatal(err, r.Err)
 		}
-		if id, err := dataset.ID(set, r.Index); err != nil || id != r.SHA256 {
+		if id, err := dataset.ID(set, r.Picture); err != nil || id != r.SHA256 {
 			t.Errorf("%s: %x, want %x (%v)", r.Name, r.SHA256, id, err)
 		}
-		p, err := z.Classify(t.Context(), plate(r.Index, 0.3))
+		p, err := z.Classify(t.Context(), plate(r.Picture, 0.3))
 		if err != nil || p.Prob != r.Prob || p.Class != r.Class {
 			t.Errorf("alone: %+v %v, among others: %+v", p, err, r.Prediction)
 		}
@@ -393,7 +393,7 @@ func TestPicturesWithoutDirectionAreErrorsOfTheirOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if blue := r.Index%3 == 2; blue != errors.Is(r.Err, ErrEmbedding) || blue != (r.Err != nil) {
+		if blue := r.Picture%3 == 2; blue != errors.Is(r.Err, ErrEmbedding) || blue != (r.Err != nil) {
 			t.Errorf("%s: %v", r.Name, r.Err)
 		}
 	}
