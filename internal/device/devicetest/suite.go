@@ -53,6 +53,10 @@ func Run(t *testing.T, b device.Backend) {
 		{"normalize", (*suite).normalize},
 		{"crossentropy", (*suite).crossEntropy},
 		{"attention", (*suite).attention},
+		{"attention with one query", (*suite).queryAttention},
+		{"rows by number", (*suite).rowsByNumber},
+		{"blocks", (*suite).copyBlocks},
+		{"repeated addition", (*suite).addRepeated},
 		{"concurrent", (*suite).concurrent},
 	} {
 		t.Run(part.name, func(t *testing.T) {
