@@ -15,18 +15,14 @@ func forwardFilters(f form, to *gemm.Packed, i int, w []float32, s kernel.Conv) 
 	inner := s.Inner()
 	dst := to.Panel(i)
 	cols := min(panel, s.K-i*panel)
-	lines := make([]float32, 9*manyFilters*panel) // [9,manyFilters,16]
+	lines := gemm.PackedIn(make([]float32, 9*manyFilters*panel), 9*manyFilters, cols) // [9,manyFilters,16]
 	for c0 := 0; c0 < s.C; c0 += manyFilters {
 		n := min(manyFilters, s.C-c0)
-		for j := range cols {
-			for tap := range 9 {
-				out := lines[tap*manyFilters*panel+j:]
-				for c, v := range w[(i*panel+j)*inner+tap*s.C+c0:][:n] {
-					out[c*panel] = v
-				}
-			}
+		for tap := range 9 {
+			from := gemm.Operand[float32]{Data: w[i*panel*inner+tap*s.C+c0:], RowStride: 1, ColStride: inner}
+			lines.SetRows(tap*manyFilters, from, n)
 		}
-		r := filterRows{src: lines, tap: manyFilters * panel, dst: dst[c0*panel:], part: s.C * panel, rows: 2 * n, srcStep: 8, dstStep: 8}
+		r := filterRows{src: lines.Panel(0), tap: manyFilters * panel, dst: dst[c0*panel:], part: s.C * panel, rows: n, srcStep: panel, dstStep: panel}
 		r.run(f)
 	}
 }
@@ -46,13 +42,11 @@ func backwardFilters(f form, to *gemm.Packed, i int, w []float32, s kernel.Conv)
 					copy(lines[(tap*manyFilters+k)*panel:][:cols], w[(k0+k)*inner+(8-tap)*s.C+c0:])
 				}
 			}
-			r := filterRows{src: lines, tap: manyFilters * panel, dst: dst[k0*panel:], part: s.K * panel, rows: 2 * n, srcStep: 8, dstStep: 8}
+			r := filterRows{src: lines, tap: manyFilters * panel, dst: dst[k0*panel:], part: s.K * panel, rows: n, srcStep: panel, dstStep: panel}
 			r.run(f)
 		}
 		return
 	}
-	for half := 0; half < panel; half += 8 {
-		r := filterRows{src: w, at: 8*s.C + c0 + half, tap: -s.C, dst: dst[half:], part: s.K * panel, rows: s.K, srcStep: inner, dstStep: panel}
-		r.run(f)
-	}
+	r := filterRows{src: w, at: 8*s.C + c0, tap: -s.C, dst: dst, part: s.K * panel, rows: s.K, srcStep: inner, dstStep: panel}
+	r.run(f)
 }

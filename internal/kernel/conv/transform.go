@@ -185,7 +185,7 @@ func (w *outputTiles) generic(f form) {
 
 // filterRows is work of the transform of filters: element l of tap (y,x) of
 // row r lies at src[at+r*srcStep+(3*y+x)*tap+l], of part p of the result at
-// dst[r*dstStep+p*part+l], for l from 0 to 7.
+// dst[r*dstStep+p*part+l], for l from 0 to 15.
 type filterRows struct {
 	src              []float32
 	at, tap          int
@@ -199,7 +199,7 @@ func (w *filterRows) generic(f form) {
 	n := f.in()
 	var v [36]float32
 	for r := range w.rows {
-		for l := range 8 {
+		for l := range panel {
 			for i := range 3 {
 				for j := range 3 {
 					v[i*6+j] = w.src[w.at+r*w.srcStep+(3*i+j)*w.tap+l]

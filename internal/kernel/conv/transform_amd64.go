@@ -44,7 +44,7 @@ func output4(t *byte)
 //go:noescape
 func output4mask(t *byte)
 
-// filter2 transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.
+// filter2 transforms t.rows times sixteen filters of 3x3 taps; t is a *filterArgs, its fields are used up.
 //
 //go:noescape
 func filter2(t *byte)
@@ -54,7 +54,7 @@ func filter2(t *byte)
 //go:noescape
 func filterGradient2(t *byte)
 
-// filter4 transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.
+// filter4 transforms t.rows times sixteen filters of 3x3 taps; t is a *filterArgs, its fields are used up.
 //
 //go:noescape
 func filter4(t *byte)

@@ -160,8 +160,8 @@ func (w *filterRows) run(f form) {
 	} else {
 		last += 8 * w.tap
 	}
-	_, _ = w.src[first], w.src[last+(w.rows-1)*w.srcStep+7]
-	_ = w.dst[(w.rows-1)*w.dstStep+(f.parts()-1)*w.part+7]
+	_, _ = w.src[first], w.src[last+(w.rows-1)*w.srcStep+panel-1]
+	_ = w.dst[(w.rows-1)*w.dstStep+(f.parts()-1)*w.part+panel-1]
 	t := filterArgs{
 		src: unsafe.Pointer(&w.src[w.at]), dst: unsafe.Pointer(&w.dst[0]), tap: 4 * w.tap, part: 4 * w.part,
 		rows: w.rows, srcStep: 4 * w.srcStep, dstStep: 4 * w.dstStep,

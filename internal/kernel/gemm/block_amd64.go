@@ -5,6 +5,7 @@ package gemm
 import (
 	"unsafe"
 
+	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
@@ -167,4 +168,20 @@ func call(rows, cols int, t *tile) {
 	case 6:
 		mul6x16mask(p)
 	}
+}
+
+// turn arranges the columns [j,j+16) of b, whose elements are neighbours in a
+// column, in a panel: so many of the rows as it returns.
+func turn(panel []float32, b Operand[float32], j, rows int) int {
+	squares := rows / 8
+	if chosen != cpu.AVX2 || squares == 0 {
+		return 0
+	}
+	panel = panel[:8*squares*nr]
+	for half := 0; half < nr; half += 8 {
+		from := b.Data[(j+half)*b.ColStride:]
+		_ = from[7*b.ColStride+8*squares-1]
+		transpose(&panel[half], &from[0], b.ColStride, squares)
+	}
+	return 8 * squares
 }

@@ -64,5 +64,10 @@ func mul5x16mask(t *byte)
 //go:noescape
 func mul6x16mask(t *byte)
 
+// transpose computes dst[l*16+c] = src[c*step+l] for l from 0 to 8*squares-1 and c from 0 to 7.
+//
+//go:noescape
+func transpose(dst *float32, src *float32, step int, squares int)
+
 // peak does 192 n floating-point operations (12 fused multiply-adds of 8 elements, n times) on registers; benchmarks measure the processor with it.
 func peak(n int)

@@ -2542,6 +2542,65 @@ store:
 	VZEROUPPER
 	RET
 
+// func transpose(dst *float32, src *float32, step int, squares int)
+// Requires: AVX
+TEXT ·transpose(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ step+16(FP), CX
+	MOVQ squares+24(FP), DX
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), SI
+
+square:
+	LEAQ       (BX)(CX*4), DI
+	VMOVUPS    (BX), Y0
+	VMOVUPS    (BX)(CX*1), Y1
+	VMOVUPS    (BX)(CX*2), Y2
+	VMOVUPS    (BX)(SI*1), Y3
+	VMOVUPS    (DI), Y4
+	VMOVUPS    (DI)(CX*1), Y5
+	VMOVUPS    (DI)(CX*2), Y6
+	VMOVUPS    (DI)(SI*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y9
+	VUNPCKLPS  Y3, Y2, Y10
+	VUNPCKHPS  Y3, Y2, Y11
+	VUNPCKLPS  Y5, Y4, Y12
+	VUNPCKHPS  Y5, Y4, Y13
+	VUNPCKLPS  Y7, Y6, Y14
+	VUNPCKHPS  Y7, Y6, Y15
+	VSHUFPS    $0x44, Y10, Y8, Y0
+	VSHUFPS    $0xee, Y10, Y8, Y1
+	VSHUFPS    $0x44, Y11, Y9, Y2
+	VSHUFPS    $0xee, Y11, Y9, Y3
+	VSHUFPS    $0x44, Y14, Y12, Y4
+	VSHUFPS    $0xee, Y14, Y12, Y5
+	VSHUFPS    $0x44, Y15, Y13, Y6
+	VSHUFPS    $0xee, Y15, Y13, Y7
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y12
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y7, Y3, Y15
+	VMOVUPS    Y8, (AX)
+	VMOVUPS    Y9, 64(AX)
+	VMOVUPS    Y10, 128(AX)
+	VMOVUPS    Y11, 192(AX)
+	VMOVUPS    Y12, 256(AX)
+	VMOVUPS    Y13, 320(AX)
+	VMOVUPS    Y14, 384(AX)
+	VMOVUPS    Y15, 448(AX)
+	ADDQ       $0x20, BX
+	ADDQ       $0x00000200, AX
+	DECQ       DX
+	JNZ        square
+	VZEROUPPER
+	RET
+
 // func peak(n int)
 // Requires: AVX, FMA3
 TEXT ·peak(SB), NOSPLIT, $0-8

@@ -77,9 +77,13 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 		if cols < nr {
 			clear(panel)
 		}
+		first := 0
+		if b.RowStride == 1 && cols == nr {
+			first = turn(panel, b, j, rows)
+		}
 		// A few rows at a time, so that both sides stay in the nearest cache.
 		const few = 64
-		for first := 0; first < rows; first += few {
+		for ; first < rows; first += few {
 			last := min(first+few, rows)
 			for c := range cols {
 				at := first*b.RowStride + (j+c)*b.ColStride

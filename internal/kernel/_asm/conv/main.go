@@ -1,5 +1,5 @@
 // Command conv generates the transforms of Winograd's convolution for AVX2 and
-// FMA, eight channels at a time: of tiles of the source, of products, of
+// FMA, a vector of eight channels at a time: of tiles of the source, of products, of
 // filters, and for the gradient of the filters of tiles of the result and of
 // their products.
 //
@@ -494,9 +494,9 @@ func filter(f form) {
 	name := "filter" + f.name
 	TEXT(name, 0, "func(t *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s transforms t.rows times eight filters of 3x3 taps; t is a *filterArgs, its fields are used up.", name))
+	Doc(fmt.Sprintf("%s transforms t.rows times sixteen filters of 3x3 taps; t is a *filterArgs, its fields are used up.", name))
 	Load(Param("t"), t)
-	wait := AllocLocal(32 * 3 * f.n)
+	wait := AllocLocal(2 * 32 * 3 * f.n)
 	var (
 		src, dst           = reg.RAX, reg.RBX
 		tap, tap3          = reg.RCX, reg.RDX
@@ -524,22 +524,27 @@ func filter(f form) {
 	Label("row")
 	MOVQ(src, at)
 	for j := range 3 {
-		VMOVUPS(Mem{Base: at}, y[0])
-		VMOVUPS(Mem{Base: at, Index: tap3, Scale: 1}, y[1])
-		VMOVUPS(Mem{Base: at, Index: tap3, Scale: 2}, y[2])
-		for i, v := range filterLine(f) {
-			VMOVUPS(v, wait.Offset(32*(i*3+j)))
+		for half := range 2 {
+			off := 32 * half
+			VMOVUPS(Mem{Base: at, Disp: off}, y[0])
+			VMOVUPS(Mem{Base: at, Index: tap3, Scale: 1, Disp: off}, y[1])
+			VMOVUPS(Mem{Base: at, Index: tap3, Scale: 2, Disp: off}, y[2])
+			for i, v := range filterLine(f) {
+				VMOVUPS(v, wait.Offset(32*((half*f.n+i)*3+j)))
+			}
 		}
 		ADDQ(tap, at)
 	}
 	MOVQ(dst, at)
 	to := lines(at, part, part3, part5)
 	for i := range f.n {
-		for j := range 3 {
-			VMOVUPS(wait.Offset(32*(i*3+j)), y[j])
-		}
-		for j, v := range filterLine(f) {
-			VMOVUPS(v, to[j])
+		for half := range 2 { // so that a cache line is written at once
+			for j := range 3 {
+				VMOVUPS(wait.Offset(32*((half*f.n+i)*3+j)), y[j])
+			}
+			for j, v := range filterLine(f) {
+				VMOVUPS(v, to[j].Offset(32*half))
+			}
 		}
 		if f.n == 4 {
 			LEAQ(Mem{Base: at, Index: part, Scale: 4}, at)

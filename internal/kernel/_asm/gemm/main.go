@@ -78,8 +78,59 @@ func main() {
 			kernel(rows, masked)
 		}
 	}
+	transpose()
 	peak()
 	Generate()
+}
+
+// transpose exchanges rows and columns of squares of eight by eight.
+func transpose() {
+	TEXT("transpose", NOSPLIT, "func(dst, src *float32, step, squares int)")
+	Pragma("noescape")
+	Doc("transpose computes dst[l*16+c] = src[c*step+l] for l from 0 to 8*squares-1 and c from 0 to 7.")
+	var (
+		dst, src, step, squares = reg.RAX, reg.RBX, reg.RCX, reg.RDX
+		step3, half             = reg.RSI, reg.RDI
+	)
+	Load(Param("dst"), dst)
+	Load(Param("src"), src)
+	Load(Param("step"), step)
+	Load(Param("squares"), squares)
+	SHLQ(U8(2), step)
+	LEAQ(Mem{Base: step, Index: step, Scale: 2}, step3)
+	v := []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7}
+	w := []reg.VecPhysical{reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}
+	Label("square")
+	LEAQ(Mem{Base: src, Index: step, Scale: 4}, half)
+	for i, base := range []reg.Register{src, half} {
+		VMOVUPS(Mem{Base: base}, v[4*i])
+		VMOVUPS(Mem{Base: base, Index: step, Scale: 1}, v[4*i+1])
+		VMOVUPS(Mem{Base: base, Index: step, Scale: 2}, v[4*i+2])
+		VMOVUPS(Mem{Base: base, Index: step3, Scale: 1}, v[4*i+3])
+	}
+	for i := 0; i < 8; i += 2 { // pairs of rows, alternating
+		VUNPCKLPS(v[i+1], v[i], w[i])
+		VUNPCKHPS(v[i+1], v[i], w[i+1])
+	}
+	for i := 0; i < 8; i += 4 { // four rows of a column, in each half
+		VSHUFPS(U8(0x44), w[i+2], w[i], v[i])
+		VSHUFPS(U8(0xee), w[i+2], w[i], v[i+1])
+		VSHUFPS(U8(0x44), w[i+3], w[i+1], v[i+2])
+		VSHUFPS(U8(0xee), w[i+3], w[i+1], v[i+3])
+	}
+	for i := range 4 {
+		VPERM2F128(U8(0x20), v[i+4], v[i], w[i])
+		VPERM2F128(U8(0x31), v[i+4], v[i], w[i+4])
+	}
+	for i, r := range w {
+		VMOVUPS(r, Mem{Base: dst, Disp: 64 * i})
+	}
+	ADDQ(U8(32), src)
+	ADDQ(U32(512), dst)
+	DECQ(squares)
+	JNZ(LabelRef("square"))
+	VZEROUPPER()
+	RET()
 }
 
 // peak keeps twelve sums going in registers.
