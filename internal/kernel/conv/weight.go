@@ -20,9 +20,9 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel
 	if f := chooseWeight(s); f != direct {
 		c := winogradGradient{
 			winograd: winograd{form: f, n: s.N, h: s.H, w: s.W, c: s.C, oh: s.OutH(), ow: s.OutW(), k: s.K, padH: s.PadH, padW: s.PadW, src: x},
-			dy:       dy, dw: dw,
+			dy:       dy,
 		}
-		c.run(p, a)
+		c.run(p, a, dw)
 		return
 	}
 	g := newGradient(p, a, s)
@@ -36,13 +36,17 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel
 		chunk, part := task/g.parts(), task%g.parts()
 		g.part(a, partial[chunk*len(dw):][:len(dw)], dy, x, chunk, part)
 	})
-	if g.chunks == 1 {
-		return
+	if g.chunks > 1 {
+		addUp(p, dw, partial, g.chunks)
 	}
+}
+
+// addUp adds n gradients, one after another in partial, in that order.
+func addUp(p *pool.Pool, dw, partial []float32, n int) {
 	p.Split(len(dw), 1<<13, func(lo, hi, _ int) {
 		sum := dw[lo:hi]
 		copy(sum, partial[lo:hi])
-		for c := 1; c < g.chunks; c++ {
+		for c := 1; c < n; c++ {
 			for i, v := range partial[c*len(dw)+lo : c*len(dw)+hi] {
 				sum[i] += v
 			}

@@ -1,6 +1,9 @@
 package conv
 
 import (
+	"runtime"
+	"sync/atomic"
+
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/activation"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
@@ -74,20 +77,28 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 		})
 		return
 	}
-	// Few blocks: threads share them.
+	// Few blocks: threads share them, the transforms first. Tasks are taken in
+	// order, so whoever multiplies waits at most for what others have begun.
 	const few = 8
 	v := a.Get(blocks * source)
 	defer a.Put(v)
 	pieces := (size + few - 1) / few
-	p.Run(blocks*pieces, func(task, _ int) {
-		block := task / pieces
-		first := block * size
-		lo := first + task%pieces*few
-		c.input(a, v[block*source:][:source], part, first, lo, min(lo+few, first+size, tiles))
-	})
-	groups := min(panels, (8*p.Threads()+blocks-1)/blocks)
-	p.Run(blocks*groups, func(task, _ int) {
+	groups := min(panels, (2*tasksPerThread*p.Threads()+blocks-1)/blocks)
+	done := make([]atomic.Int32, blocks)
+	p.Run(blocks*(pieces+groups), func(task, _ int) {
+		if task < blocks*pieces {
+			block := task / pieces
+			defer done[block].Add(1) // also in a panic, lest others wait forever
+			first := block * size
+			lo := first + task%pieces*few
+			c.input(a, v[block*source:][:source], part, first, lo, min(lo+few, first+size, tiles))
+			return
+		}
+		task -= blocks * pieces
 		block, g := task/groups, task%groups
+		for done[block].Load() < int32(pieces) {
+			runtime.Gosched()
+		}
 		lo := block * size
 		c.output(a, v[block*source:][:source], part, lo, min(lo+size, tiles), g*panels/groups, (g+1)*panels/groups)
 	})

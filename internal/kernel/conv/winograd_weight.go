@@ -12,45 +12,76 @@ import (
 //	dU[k,c] = Σ_tiles D[tile,k] V[tile,c]
 //	dw = Gᵀ dU G
 //
-// Tiles are taken in chunks that the shape alone decides, their sums carried
-// on in dU, which lies in blocks of output channels.
+// The tiles are cut into groups, whose number the shape alone decides; each
+// makes a dw of its own, and these are added in order. Within a group chunks of
+// tiles carry the sums on in dU, and threads may share the output channels:
+// neither shows in the results.
 type winogradGradient struct {
 	winograd // of the forward pass; no dst
-	dy, dw   []float32
+	dy       []float32
 
-	rows, blocks int // output channels in a block
-	width        int // from row to row of dU
-	dPitch       int // from tile to tile in a part of D
+	tiles, groups int
+	rows, blocks  int // output channels in a block
+	width         int // from row to row of dU
+	dPitch        int // from tile to tile in a part of D
 }
 
-// Elements of a chunk's transformed source or result, whichever is larger; and
-// the least number of tiles in it, which are the terms of a product.
+// Limits: tiles in a group; elements of a chunk's transformed source or result,
+// whichever is larger, and the least number of tiles in it, which are the terms
+// of a product; output channels in a block.
 const (
+	minGroup         = 96
+	maxGroups        = 16
+	maxPartial       = 1 << 20 // elements of all groups' dw
 	maxGradient      = 1 << 17
+	maxShared        = 1 << 20 // the same if threads share a group
 	minGradientTiles = 48
 	maxBlockRows     = 48
 )
 
-func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena) {
-	tiles := c.count()
-	if tiles == 0 {
-		clear(c.dw)
+func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena, dw []float32) {
+	if c.tiles = c.count(); c.tiles == 0 {
+		clear(dw)
 		return
 	}
-	parts := c.form.parts()
 	c.pitch, c.dPitch = apart(c.c), apart(c.k)
 	c.width = (c.c + 7) / 8 * 8
-	c.blocks = (c.k + maxBlockRows - 1) / maxBlockRows
-	if threads := p.Threads(); threads > 1 { // which changes no sum
-		c.blocks = min(max(c.blocks, 2*threads), (c.k+5)/6)
+	c.groups = max(1, min(maxGroups, c.tiles/minGroup, maxPartial/len(dw)))
+	partial := dw
+	if c.groups > 1 {
+		partial = a.Get(c.groups * len(dw))
+		defer a.Put(partial)
 	}
+	c.blocks = (c.k + maxBlockRows - 1) / maxBlockRows
+	if threads := p.Threads(); threads == 1 || c.groups >= threads && c.groups%threads == 0 || c.groups >= tasksPerThread*threads {
+		c.divide()
+		p.Run(c.groups, func(g, _ int) { c.group(nil, a, partial[g*len(dw):][:len(dw)], g, maxGradient) })
+	} else {
+		c.blocks = max(c.blocks, min(2*threads, (c.k+5)/6))
+		c.divide()
+		for g := range c.groups {
+			c.group(p, a, partial[g*len(dw):][:len(dw)], g, maxShared)
+		}
+	}
+	if c.groups > 1 {
+		addUp(p, dw, partial, c.groups)
+	}
+}
+
+// divide makes the blocks of output channels equally large.
+func (c *winogradGradient) divide() {
 	c.rows = (c.k + c.blocks - 1) / c.blocks
 	c.blocks = (c.k + c.rows - 1) / c.rows
+}
 
-	size := max(minGradientTiles, maxGradient/(parts*max(c.pitch, c.dPitch)))
-	chunks := (tiles + size - 1) / size
-	size = (tiles + chunks - 1) / chunks
-	chunks = (tiles + size - 1) / size
+// group computes the dw of a group of tiles, with at most so many elements of
+// transformed source or result at a time.
+func (c *winogradGradient) group(p *pool.Pool, a *kernel.Arena, dw []float32, group, most int) {
+	first, end := group*c.tiles/c.groups, (group+1)*c.tiles/c.groups
+	parts := c.form.parts()
+	size := min(end-first, max(minGradientTiles, most/(parts*max(c.pitch, c.dPitch))))
+	chunks := max(1, (end-first+size/2)/size)
+	size = (end - first + chunks - 1) / chunks
 	v, d := a.Get(parts*size*c.pitch), a.Get(parts*size*c.dPitch)
 	defer a.Put(v)
 	defer a.Put(d)
@@ -61,8 +92,8 @@ func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena) {
 		defer a.Put(sums)
 	}
 	const few = 16
-	for lo := 0; lo < tiles; lo += size {
-		hi := min(lo+size, tiles)
+	for lo := first; lo < end; lo += size {
+		hi := min(lo+size, end)
 		pieces := (hi - lo + few - 1) / few
 		p.Run(2*pieces, func(task, _ int) {
 			from := lo + task/2*few
@@ -81,9 +112,9 @@ func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena) {
 				u = a.Get(block)
 				defer a.Put(u)
 			}
-			c.multiply(u, v, d, size, hi-lo, b, lo > 0)
-			if hi == tiles {
-				c.finish(u, b)
+			c.multiply(u, v, d, size, hi-lo, b, lo > first)
+			if hi == end {
+				c.finish(dw, u, b)
 			}
 		})
 	}
@@ -117,12 +148,12 @@ func (c *winogradGradient) result(a *kernel.Arena, d []float32, part, first, lo,
 
 // multiply computes the sums of a block of output channels over some tiles.
 func (c *winogradGradient) multiply(u, v, d []float32, size, tiles, block int, accumulate bool) {
-	k0 := block * c.rows
 	var at [maxBlockRows]int
 	for i := range at {
 		at[i] = i
 	}
 	var start [1]int
+	k0 := block * c.rows
 	for p := range c.form.parts() {
 		rows := gemm.Gather{Data: d[p*size*c.dPitch+k0:], Rows: at[:min(c.rows, c.k-k0)], Runs: start[:], Run: tiles, Step: c.dPitch}
 		lines := gemm.Lines{Data: v[p*size*c.pitch:], Runs: start[:], Step: c.pitch, N: c.c}
@@ -131,9 +162,9 @@ func (c *winogradGradient) multiply(u, v, d []float32, size, tiles, block int, a
 }
 
 // finish transforms the sums of a block of output channels.
-func (c *winogradGradient) finish(u []float32, block int) {
+func (c *winogradGradient) finish(dw, u []float32, block int) {
 	for i := range min(c.rows, c.k-block*c.rows) {
-		w := filterSums{src: u[i*c.width:], part: c.rows * c.width, dst: c.dw[(block*c.rows+i)*9*c.c:], tap: c.c, c: c.c}
+		w := filterSums{src: u[i*c.width:], part: c.rows * c.width, dst: dw[(block*c.rows+i)*9*c.c:], tap: c.c, c: c.c}
 		w.run(c.form)
 	}
 }
