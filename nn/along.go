@@ -35,7 +35,7 @@ func (o *alongOp) forward(t *Tape, n *node) {
 		t.b.Conv(dst, n.in[0].buf, w, o.g, device.Epilogue{})
 		return
 	}
-	p := t.prepare(o.w, func() packed { return packed{weights: t.b.PackConv(nil, t.param(o.w), o.g)} })
+	p := t.prepare(o.w, nil, func() packed { return packed{weights: t.b.PackConv(nil, t.param(o.w), o.g)} })
 	t.b.Conv(dst, n.in[0].buf, p.weights, o.g, device.Epilogue{})
 }
 

@@ -192,7 +192,7 @@ func (o *convOp) forward(t *Tape, n *node) {
 		t.b.Conv(dst, n.in[0].buf, w, o.g, e)
 		return
 	}
-	p := t.prepare(folded{o.l, o.e.Norm}, func() packed { return o.l.fold(t, o.g, o.e.Norm) })
+	p := t.prepare(folded{o.l, o.e.Norm}, []*Param{o.l.Weight}, func() packed { return o.l.fold(t, o.g, o.e.Norm) })
 	e.Bias = p.bias
 	t.b.Conv(dst, n.in[0].buf, p.weights, o.g, e)
 }

@@ -94,7 +94,7 @@ func (o *linearOp) forward(t *Tape, n *node) {
 		w = t.b.PackLinear(t.packs[l], t.param(l.Weight), l.c.Out, l.c.In)
 		t.keepPack(l, w)
 	} else {
-		w = t.prepare(l, func() packed {
+		w = t.prepare(l, []*Param{l.Weight}, func() packed {
 			return packed{weights: t.b.PackLinear(nil, t.param(l.Weight), l.c.Out, l.c.In)}
 		}).weights
 	}

@@ -74,7 +74,7 @@ func (o *mlpOp) forward(t *Tape, n *node) {
 	if l.Norm != nil {
 		gamma, beta = t.param(l.Norm.Weight), t.param(l.Norm.Bias)
 	}
-	w := t.prepare(l, func() packed {
+	w := t.prepare(l, []*Param{l.FC1.Weight, l.FC2.Weight}, func() packed {
 		return packed{weights: t.b.PackMLP(t.param(l.FC1.Weight), t.param(l.FC2.Weight), o.m)}
 	}).weights
 	t.b.MLP(dst, n.in[0].buf, w, gamma, beta, t.param(l.FC1.Bias), t.param(l.FC2.Bias), t.param(o.e.Scale), residual, o.m)

@@ -45,6 +45,7 @@ type Param struct {
 	lay   layout
 	init  Init
 	data  []float32 // in memory layout
+	gone  bool      // data was given up to a Runner, see RunnerOptions.TakeWeights
 	count int64
 }
 
@@ -169,6 +170,9 @@ func (p *Param) Values(mem []float32) []float32 {
 func (p *Param) Tensor() (*tensor.Dense, error) {
 	if p.kind == Counter {
 		return tensor.New(tensor.FromScalar(p.count)), nil
+	}
+	if p.gone {
+		return nil, fmt.Errorf("nn: parameter %s: %w", p.name, ErrTaken)
 	}
 	if p.data == nil {
 		return nil, fmt.Errorf("nn: parameter %s has no values yet: Initialize or Load the model first", p.name)

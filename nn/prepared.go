@@ -33,7 +33,9 @@ type folded struct {
 }
 
 // prepare packs a layer when it is first used. The key must be comparable.
-func (t *Tape) prepare(layer any, pack func() packed) packed {
+// weights are what is packed: on a tape that takes weights they are dropped
+// from the model. Such a tape is alone with the model until all is packed.
+func (t *Tape) prepare(layer any, weights []*Param, pack func() packed) packed {
 	if t.prep == nil {
 		t.prep, t.own = &prepared{}, true
 	}
@@ -48,7 +50,14 @@ func (t *Tape) prepare(layer any, pack func() packed) packed {
 		p.layers[layer] = e
 	}
 	p.mu.Unlock()
-	e.once.Do(func() { e.packed = pack() })
+	e.once.Do(func() {
+		e.packed = pack()
+		if t.take {
+			for _, p := range weights {
+				p.data, p.gone = nil, true
+			}
+		}
+	})
 	return e.packed
 }
 

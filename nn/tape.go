@@ -61,6 +61,7 @@ type Tape struct {
 	noted []*Tensor              // whose gradients the user wanted and got
 	prep  *prepared              // inference: packed weights
 	own   bool                   // prep is this tape's alone, not shared with others
+	take  bool                   // packed weights take the place of the model's
 	packs map[any]device.Weights // training: memory for packing, reused every step
 }
 
@@ -362,7 +363,7 @@ func (t *Tape) run() {
 	for ; t.ran < len(t.nodes) && t.err == nil; t.ran++ {
 		n := t.nodes[t.ran]
 		for _, p := range n.params {
-			if p != nil && p.data == nil && p.kind != Counter {
+			if p != nil && p.data == nil && p.kind != Counter && !(p.gone && t.take) {
 				t.fail(n.layer, n.op.kind(), "parameter %s has no values: Initialize or Load the model first", p.name)
 				return
 			}
