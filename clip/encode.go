@@ -14,6 +14,8 @@ import (
 // without a vocabulary.
 var ErrNoVocabulary = errors.New("the model has no vocabulary")
 
+var _ Encoder = (*Model)(nil)
+
 // Transform is how images are prepared for the model: OpenAI's way, or what the
 // files say that it was opened from.
 func (m *Model) Transform() transform.Config { return m.transform }
@@ -65,6 +67,9 @@ func (m *Model) run() *nn.Runner {
 func (m *Model) EncodeImages(ctx context.Context, x []float32, n int) ([]float32, error) {
 	if err := ctx.Err(); err != nil || n == 0 && len(x) == 0 {
 		return nil, err
+	}
+	if m.vision == nil {
+		return nil, fmt.Errorf("clip: encode images: %w", ErrNoTower)
 	}
 	size := m.transform.WithDefaults().Size
 	y, _, err := m.run().Run(nil, func(t *nn.Tape) *nn.Tensor {

@@ -61,8 +61,8 @@ var (
 //     open_clip_model.safetensors, open_clip_pytorch_model.bin or any other
 //     single file;
 //   - a folder with one file of weights, or such a file, safetensors or
-//     PyTorch's: the configuration is the one that Save put into it, or what
-//     Detect makes of names and shapes.
+//     PyTorch's: the configuration is the one that Save put into it, or that of
+//     a configuration file beside it, or what Detect makes of names and shapes.
 //
 // A folder that is both of the first has its open_clip files read. The
 // vocabulary is looked for in the same folder (see OpenVocabulary); that it is
@@ -142,31 +142,43 @@ func look(path string) (found, error) {
 	if err != nil {
 		return found{}, plainError(err)
 	}
+	dir, name := path, ""
 	if !info.IsDir() {
-		return found{dir: filepath.Dir(path), weights: path}, nil
+		dir, name = filepath.Split(path)
+		dir = filepath.Clean(dir)
 	}
 	there := func(names ...string) string {
 		for _, name := range names {
-			at := filepath.Join(path, name)
+			at := filepath.Join(dir, name)
 			if info, err := os.Stat(at); err == nil && info.Mode().IsRegular() {
 				return at
 			}
 		}
 		return ""
 	}
-	f := found{dir: path, open: there(openCLIPConfig)}
+	f := found{dir: dir, weights: path, open: there(openCLIPConfig)}
+	hugging := there(huggingFaceConfig)
+	kind, err := modelType(hugging)
+	if kind == "" {
+		hugging = ""
+	}
+	if name != "" { // a file: what lies beside it may describe it, or something else
+		if slices.Contains(huggingFaceWeights, name) && hugging != "" || f.open == "" && strings.HasPrefix(kind, "clip") {
+			f.open, f.hugging = "", hugging
+		}
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
 	if f.open != "" {
 		if f.weights = there(openCLIPWeights...); f.weights != "" {
 			return f, nil
 		}
 	}
-	if kind, err := modelType(there(huggingFaceConfig)); err != nil {
-		return f, err
-	} else if kind != "" {
-		if at := there(huggingFaceWeights...); at != "" {
-			f.open, f.hugging, f.weights = "", filepath.Join(path, huggingFaceConfig), at
-			return f, nil
-		}
+	if at := there(huggingFaceWeights...); at != "" && hugging != "" {
+		f.open, f.hugging, f.weights = "", hugging, at
+		return f, nil
 	}
 	if f.weights = there(slices.Concat(openCLIPWeights, huggingFaceWeights)...); f.weights != "" {
 		return f, nil
@@ -175,7 +187,7 @@ func look(path string) (found, error) {
 	if err != nil {
 		return f, plainError(err)
 	}
-	for _, e := range entries {
+	for _, e := range entries { // in the order of names
 		if !e.Type().IsRegular() || !slices.Contains(weightEndings, strings.ToLower(filepath.Ext(e.Name()))) {
 			continue
 		}
@@ -237,7 +249,11 @@ func plainError(err error) error {
 // config is the model's configuration, and its preprocessing if anything says
 // something about that.
 func (f found) config(file *weights.File, given *Config) (cfg Config, prep *transform.Config, err error) {
+	cfg, prep, inside, err := saved(file)
 	switch {
+	case err != nil:
+		return cfg, nil, err
+	case inside:
 	case f.open != "":
 		data, err := readConfig(f.open)
 		if err != nil {
@@ -269,14 +285,9 @@ func (f found) config(file *weights.File, given *Config) (cfg Config, prep *tran
 			}
 			prep = &r.Config
 		}
-	default:
-		var ok bool
-		if cfg, prep, ok, err = saved(file); err != nil {
+	case given == nil:
+		if cfg, err = Detect(file); err != nil {
 			return cfg, nil, err
-		} else if !ok && given == nil {
-			if cfg, err = Detect(file); err != nil {
-				return cfg, nil, err
-			}
 		}
 	}
 	if given != nil {
