@@ -208,7 +208,22 @@ func (o Options) Import(path, name string, info Info) (*Classifier, error) {
 			info.Classes = append(info.Classes, strconv.Itoa(i))
 		}
 	}
-	return o.wrap(m, info)
+	from, err := newOrigin(path, func() (weights.Source, error) {
+		f, err := weights.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		m, err := LoadModel(arch, f)
+		if err != nil {
+			return nil, err
+		}
+		return nn.Source(m), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o.wrap(m, info, from)
 }
 
 // classesOf is how many classes a model tells apart.

@@ -33,14 +33,18 @@ func (o Options) Open(path string) (*Classifier, error) {
 		return nil, err
 	}
 	defer f.Close()
-	c, err := o.read(f)
+	from, err := newOrigin(path, func() (weights.Source, error) { return weights.Open(path) })
+	if err != nil {
+		return nil, err
+	}
+	c, err := o.read(f, from)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }
 
-func (o Options) read(f *weights.File) (*Classifier, error) {
+func (o Options) read(f *weights.File, from *origin) (*Classifier, error) {
 	meta := f.Metadata()
 	version, ok := meta[keyVersion]
 	if !ok {
@@ -70,7 +74,7 @@ func (o Options) read(f *weights.File) (*Classifier, error) {
 			return nil, err
 		}
 	}
-	return o.assemble(architecture{meta[keyArchitecture], meta[keyConfig]}, f, info)
+	return o.assemble(architecture{meta[keyArchitecture], meta[keyConfig]}, f, info, from)
 }
 
 // decode reads one JSON value of the metadata. A key that is not known may
@@ -95,7 +99,9 @@ func decode(key, text string, into any) error {
 }
 
 // Save writes the model to a file that Open opens, atomically: an older file
-// is replaced only when the new one is complete.
+// is replaced only when the new one is complete. The weights of an opened or
+// imported model are read from its file again, which must still be there and
+// unchanged; that file may be the one to be written.
 func (c *Classifier) Save(path string) error {
 	arch, err := describe(c.model)
 	if err != nil {
@@ -124,5 +130,17 @@ func (c *Classifier) Save(path string) error {
 	if c.info.AsStored {
 		meta[keyAsStored] = "true"
 	}
-	return weights.Write(path, nn.Source(c.model), meta)
+	src := nn.Source(c.model)
+	if c.origin == nil {
+		return weights.Write(path, src, meta)
+	}
+	if src, err = c.origin.weights(); err != nil {
+		return fmt.Errorf("winnow: save %s: the weights are read again: %w", path, err)
+	}
+	defer weights.Close(src)
+	if err := weights.Write(path, src, meta); err != nil {
+		return err
+	}
+	c.origin.saved(path)
+	return nil
 }

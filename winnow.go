@@ -100,6 +100,7 @@ type Classifier struct {
 	info   Info
 	o      Options
 	runner *nn.Runner
+	origin *origin // where the weights are to be had for Save; nil means in the model
 	norm   *transform.Normalizer
 	inputs sync.Pool // *[]float32, one image [Size,Size,3]
 }
@@ -123,11 +124,11 @@ func (o Options) New(m nn.Model, src weights.Source, info Info) (*Classifier, er
 	if src == nil {
 		src = nn.Source(m)
 	}
-	return o.assemble(arch, src, info)
+	return o.assemble(arch, src, info, nil)
 }
 
 // assemble builds a model from its description and loads it.
-func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Classifier, error) {
+func (o Options) assemble(arch architecture, src weights.Source, info Info, from *origin) (*Classifier, error) {
 	m, err := arch.build()
 	if err != nil {
 		return nil, err
@@ -135,12 +136,14 @@ func (o Options) assemble(arch architecture, src weights.Source, info Info) (*Cl
 	if err := nn.Load(m, src, nn.LoadOptions{}); err != nil {
 		return nil, fmt.Errorf("winnow: %w: %w", err, ErrModel)
 	}
-	return o.wrap(m, info)
+	return o.wrap(m, info, from)
 }
 
 // wrap makes a Classifier of a loaded model that is its own, and checks that
-// everything fits.
-func (o Options) wrap(m nn.Model, info Info) (*Classifier, error) {
+// everything fits. With an origin the first prediction takes the weights out of the
+// model, which are then in memory once, in the kernels' form; Save gets them
+// from there.
+func (o Options) wrap(m nn.Model, info Info, from *origin) (*Classifier, error) {
 	if info.AsStored {
 		o.Limits.IgnoreEXIF = true
 	}
@@ -181,8 +184,8 @@ func (o Options) wrap(m nn.Model, info Info) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Classifier{model: m, info: info, o: o, norm: norm,
-		runner: nn.NewRunner(m, nn.NewDevice(nn.DeviceOptions{Threads: o.Threads}))}
+	c := &Classifier{model: m, info: info, o: o, norm: norm, origin: from,
+		runner: nn.RunnerOptions{Device: nn.NewDevice(nn.DeviceOptions{Threads: o.Threads}), TakeWeights: from != nil}.New(m)}
 	c.inputs.New = func() any {
 		x := make([]float32, info.Transform.Len())
 		return &x
@@ -208,7 +211,9 @@ func (c *Classifier) Info() Info {
 // decoders is how many images are decoded at a time.
 func (c *Classifier) decoders() int { return c.runner.Device().Threads() }
 
-// Model is the network, read-only: its parameters must not be changed.
+// Model is the network, read-only: its parameters must not be changed. Those of
+// an opened or imported model lose their values in the first prediction, which
+// takes them into the form that the kernels need (nn.ErrTaken).
 func (c *Classifier) Model() nn.Model { return c.model }
 
 // Classify classifies one image of any size.

@@ -107,6 +107,30 @@ func TestSavedModelPredictsTheSame(t *testing.T) {
 					t.Errorf("image %d: %v %v %v before, %v %v %v after", n, a.Class, a.Prob, a.Known, b.Class, b.Prob, b.Known)
 				}
 			}
+			// Predictions have taken the weights; saving reads them again, also
+			// over the file itself.
+			copied := filepath.Join(t.TempDir(), "copy.safetensors")
+			if err := again.Save(copied); err != nil {
+				t.Fatal(err)
+			}
+			a, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := os.ReadFile(copied); err != nil || !bytes.Equal(a, b) {
+				t.Errorf("a copy of %d bytes of a file of %d, %v", len(b), len(a), err)
+			}
+			for range 2 {
+				if err := again.Save(path); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := os.WriteFile(path, []byte("other"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := again.Save(copied); err == nil {
+				t.Error("saved from a file that is another by now")
+			}
 			got := again.Info()
 			if !got.Classes.Equal(info.Classes) || got.Transform != info.Transform.WithDefaults() || *got.Decision != *info.Decision || got.License != info.License {
 				t.Errorf("info %+v, saved %+v", got, info)
