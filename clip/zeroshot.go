@@ -374,6 +374,9 @@ func (z *ZeroShot) encodeTexts(ctx context.Context, texts []string) ([]float32, 
 // caller must not change the slice.
 func (z *ZeroShot) Classes() label.Classes { return z.classes }
 
+// Background are the background prompts. The caller must not change the slice.
+func (z *ZeroShot) Background() []string { return z.background }
+
 // Version is a short fingerprint of all prompts and of Scale: classifiers that
 // ask the same have the same.
 func (z *ZeroShot) Version() string { return z.version }
