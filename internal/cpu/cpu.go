@@ -1,22 +1,24 @@
 // Package cpu says which features the processor has and which kernel variants
 // may therefore run.
 //
-// The environment variable WINNOW_DISABLE switches variants off, for support
-// and for tests: a comma-separated list of variant names, such as
+// The environment variable WINNOW_CPU names the fastest variant that may run,
+// for support and for tests:
 //
-//	WINNOW_DISABLE=avx512,avx2
+//	WINNOW_CPU=generic
 //
-// It is read once, when the program starts. A build with -tags purego has no
-// variants but the generic one, whatever the processor offers.
+// It is read once, when the program starts; a value that is no variant is taken
+// for generic. A build with -tags purego has no variants but the generic one,
+// whatever the processor offers.
 package cpu
 
 import (
 	"os"
+	"slices"
 	"strings"
 )
 
 // Variant names a family of kernels as it appears in test names, benchmark
-// keys and WINNOW_DISABLE.
+// keys and WINNOW_CPU.
 type Variant string
 
 // The variants, slowest first.
@@ -26,28 +28,29 @@ const (
 	AVX512  Variant = "avx512" // AVX-512 F, BW, DQ and VL
 )
 
-var disabled = parse(os.Getenv("WINNOW_DISABLE"))
+var all = []Variant{Generic, AVX2, AVX512}
 
-func parse(list string) map[Variant]bool {
-	m := map[Variant]bool{}
-	for _, s := range strings.Split(list, ",") {
-		if s = strings.ToLower(strings.TrimSpace(s)); s != "" {
-			m[Variant(s)] = true
-		}
+// allowed are the variants up to the one that WINNOW_CPU names.
+var allowed = limit(os.Getenv("WINNOW_CPU"))
+
+func limit(name string) []Variant {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if name == "" {
+		return all
 	}
-	return m
+	return all[:max(slices.Index(all, Variant(name)), 0)+1]
 }
 
 // Has reports whether v may run on this processor in this build and is not
-// switched off. The generic variant always may.
+// ruled out. The generic variant always may.
 func Has(v Variant) bool {
-	return v == Generic || !disabled[v] && detected(v)
+	return v == Generic || slices.Contains(allowed, v) && detected(v)
 }
 
 // Variants lists what may run, slowest first.
 func Variants() []Variant {
 	var vs []Variant
-	for _, v := range []Variant{Generic, AVX2, AVX512} {
+	for _, v := range all {
 		if Has(v) {
 			vs = append(vs, v)
 		}

@@ -1,6 +1,9 @@
 package cpu
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestGenericAlwaysRuns(t *testing.T) {
 	if !Has(Generic) {
@@ -11,9 +14,12 @@ func TestGenericAlwaysRuns(t *testing.T) {
 	}
 }
 
-func TestDisableListIsParsed(t *testing.T) {
-	m := parse(" AVX2, ,avx512")
-	if !m[AVX2] || !m[AVX512] || len(m) != 2 {
-		t.Fatalf("parse = %v", m)
+func TestLimitAllowsWhatIsNotFaster(t *testing.T) {
+	for name, want := range map[string][]Variant{
+		"": all, " AVX512 ": all, "avx2": {Generic, AVX2}, "generic": {Generic}, "mmx": {Generic},
+	} {
+		if got := limit(name); !slices.Equal(got, want) {
+			t.Errorf("WINNOW_CPU=%q allows %v, want %v", name, got, want)
+		}
 	}
 }
