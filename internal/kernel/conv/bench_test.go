@@ -31,20 +31,34 @@ func benchmarks() []kernel.Conv {
 	}
 }
 
+// bench measures the form that is chosen, and where there are others, those.
 func bench(b *testing.B, f func(d operands, s kernel.Conv, a *kernel.Arena)) {
+	defer func(f *form) { forced = f }(forced)
 	for _, s := range benchmarks() {
-		b.Run(fmt.Sprintf("shape=%dx%dx%d/k=%d/window=%d/stride=%d/groups=%d/batch=%d", s.H, s.W, s.C, s.K, s.KH, s.StrideH, s.Groups, s.N), func(b *testing.B) {
-			d := operands{x: make([]float32, s.N*s.H*s.W*s.C), y: make([]float32, s.N*s.OutH()*s.OutW()*s.K), w: make([]float32, s.K*s.Inner())}
-			kerneltest.Normal(d.x, 1, 0, 1)
-			kerneltest.Normal(d.y, 2, 0, 1)
-			kerneltest.Normal(d.w, 3, 0, 1)
-			d.packed = Pack(d.w, s)
-			var a kernel.Arena
-			for b.Loop() {
-				f(d, s, &a)
+		forms := []*form{nil}
+		if suits(s) {
+			for _, f := range []form{direct, f2, f4} {
+				forms = append(forms, &f)
 			}
-			b.ReportMetric(2*float64(s.MACs())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
+		}
+		for _, forced = range forms {
+			kind := "chosen"
+			if forced != nil {
+				kind = forced.String()
+			}
+			b.Run(fmt.Sprintf("shape=%dx%dx%d/k=%d/window=%d/stride=%d/groups=%d/batch=%d/form=%s", s.H, s.W, s.C, s.K, s.KH, s.StrideH, s.Groups, s.N, kind), func(b *testing.B) {
+				d := operands{x: make([]float32, s.N*s.H*s.W*s.C), y: make([]float32, s.N*s.OutH()*s.OutW()*s.K), w: make([]float32, s.K*s.Inner())}
+				kerneltest.Normal(d.x, 1, 0, 1)
+				kerneltest.Normal(d.y, 2, 0, 1)
+				kerneltest.Normal(d.w, 3, 0, 1)
+				d.packed = Pack(d.w, s)
+				var a kernel.Arena
+				for b.Loop() {
+					f(d, s, &a)
+				}
+				b.ReportMetric(2*float64(s.MACs())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
 	}
 }
 
@@ -63,4 +77,8 @@ func BenchmarkBackwardInput(b *testing.B) {
 
 func BenchmarkBackwardWeight(b *testing.B) {
 	bench(b, func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, d.y, d.x, s) })
+}
+
+func BenchmarkPack(b *testing.B) {
+	bench(b, func(d operands, s kernel.Conv, _ *kernel.Arena) { d.packed.Repack(d.w, s) })
 }

@@ -181,6 +181,9 @@ func TestProductsAreTransformed(t *testing.T) {
 		m, n := f.out(), f.in()
 		for cols := 1; cols <= panel; cols++ {
 			for parts := range 32 {
+				if parts != 31 && cols%8 > 1 && cols != 15 {
+					continue // each part of the epilogue at the ends of vectors
+				}
 				places := []place{{0, m, m}, {m, m, 1}, {m + 1, 1, m}, {2*m + 1, m - 1, m - 1}}
 				width := 3 * m
 				part := len(places)*panel + 3

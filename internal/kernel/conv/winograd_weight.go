@@ -1,6 +1,8 @@
 package conv
 
 import (
+	"math/bits"
+
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
 	"github.com/winnow-go/winnow/internal/pool"
@@ -14,8 +16,8 @@ import (
 //
 // The tiles are cut into groups, whose number the shape alone decides; each
 // makes a dw of its own, and these are added in order. Within a group chunks of
-// tiles carry the sums on in dU, and threads may share the output channels:
-// neither shows in the results.
+// tiles, whose size the shape decides as well, carry the sums on in dU; threads
+// may share the output channels, which does not show in the results.
 type winogradGradient struct {
 	winograd // of the forward pass; no dst
 	dy       []float32
@@ -34,7 +36,7 @@ const (
 	maxGroups        = 16
 	maxPartial       = 1 << 20 // elements of all groups' dw
 	maxGradient      = 1 << 17
-	maxShared        = 1 << 20 // the same if threads share a group
+	maxAlone         = 1 << 20 // the same in a single group, which threads share
 	minGradientTiles = 48
 	maxBlockRows     = 48
 )
@@ -47,6 +49,7 @@ func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena, dw []float32) {
 	c.pitch, c.dPitch = apart(c.c), apart(c.k)
 	c.width = (c.c + 7) / 8 * 8
 	c.groups = max(1, min(maxGroups, c.tiles/minGroup, maxPartial/len(dw)))
+	c.groups = 1 << (bits.Len(uint(c.groups)) - 1) // as threads often are
 	partial := dw
 	if c.groups > 1 {
 		partial = a.Get(c.groups * len(dw))
@@ -55,12 +58,12 @@ func (c *winogradGradient) run(p *pool.Pool, a *kernel.Arena, dw []float32) {
 	c.blocks = (c.k + maxBlockRows - 1) / maxBlockRows
 	if threads := p.Threads(); threads == 1 || c.groups >= threads && c.groups%threads == 0 || c.groups >= tasksPerThread*threads {
 		c.divide()
-		p.Run(c.groups, func(g, _ int) { c.group(nil, a, partial[g*len(dw):][:len(dw)], g, maxGradient) })
+		p.Run(c.groups, func(g, _ int) { c.group(nil, a, partial[g*len(dw):][:len(dw)], g) })
 	} else {
 		c.blocks = max(c.blocks, min(2*threads, (c.k+5)/6))
 		c.divide()
 		for g := range c.groups {
-			c.group(p, a, partial[g*len(dw):][:len(dw)], g, maxShared)
+			c.group(p, a, partial[g*len(dw):][:len(dw)], g)
 		}
 	}
 	if c.groups > 1 {
@@ -74,9 +77,12 @@ func (c *winogradGradient) divide() {
 	c.blocks = (c.k + c.rows - 1) / c.rows
 }
 
-// group computes the dw of a group of tiles, with at most so many elements of
-// transformed source or result at a time.
-func (c *winogradGradient) group(p *pool.Pool, a *kernel.Arena, dw []float32, group, most int) {
+// group computes the dw of a group of tiles.
+func (c *winogradGradient) group(p *pool.Pool, a *kernel.Arena, dw []float32, group int) {
+	most := maxGradient
+	if c.groups == 1 {
+		most = maxAlone
+	}
 	first, end := group*c.tiles/c.groups, (group+1)*c.tiles/c.groups
 	parts := c.form.parts()
 	size := min(end-first, max(minGradientTiles, most/(parts*max(c.pitch, c.dPitch))))

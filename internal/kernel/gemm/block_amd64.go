@@ -178,10 +178,13 @@ func turn(panel []float32, b Operand[float32], j, rows int) int {
 		return 0
 	}
 	panel = panel[:8*squares*nr]
+	const most = 512 // in a call, so that the scheduler need not wait for long
 	for half := 0; half < nr; half += 8 {
 		from := b.Data[(j+half)*b.ColStride:]
 		_ = from[7*b.ColStride+8*squares-1]
-		transpose(&panel[half], &from[0], b.ColStride, squares)
+		for at := 0; at < squares; at += most {
+			transpose(&panel[8*at*nr+half], &from[8*at], b.ColStride, min(most, squares-at))
+		}
 	}
 	return 8 * squares
 }
