@@ -36,7 +36,6 @@ const (
 	maxGroups        = 16
 	maxPartial       = 1 << 20 // elements of all groups' dw
 	maxGradient      = 1 << 17
-	maxAlone         = 1 << 20 // the same in a single group, which threads share
 	minGradientTiles = 48
 	maxBlockRows     = 48
 )
@@ -79,12 +78,9 @@ func (c *winogradGradient) divide() {
 
 // group computes the dw of a group of tiles.
 func (c *winogradGradient) group(p *pool.Pool, a *kernel.Arena, dw []float32, group int) {
-	most := maxGradient
-	if c.groups == 1 {
-		most = maxAlone
-	}
 	first, end := group*c.tiles/c.groups, (group+1)*c.tiles/c.groups
 	parts := c.form.parts()
+	most := max(maxGradient, parts*c.k*c.c/2) // where the sums are large, fewer passes over them
 	size := min(end-first, max(minGradientTiles, most/(parts*max(c.pitch, c.dPitch))))
 	chunks := max(1, (end-first+size/2)/size)
 	size = (end - first + chunks - 1) / chunks
