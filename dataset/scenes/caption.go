@@ -144,7 +144,7 @@ func (f facts) caption(r *rand.Rand, vague bool) string {
 	noun := f.noun(r)
 	if vague {
 		if maybe(30) {
-			return finish(r, strings.ReplaceAll(anyOf(r, emptySentences), "{}", f.ground))
+			return finish(r, strings.ReplaceAll(anyOf(r, emptySentences), "{}", article(f.ground, false)))
 		}
 		noun = wider[f.category]
 	}

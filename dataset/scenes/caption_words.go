@@ -12,10 +12,11 @@ var sentences = []string{
 	"I drew {}", "photo: {}", "{}, drawn by hand", "a scene with {}", "{} and other things",
 }
 
-// emptySentences are captions that name nothing.
+// emptySentences are captions that name nothing; in some stands the background's
+// colour with its article.
 var emptySentences = []string{
-	"a picture", "a photo of something", "untitled", "a {} picture", "a drawing with a {} background",
-	"a scene in {}", "some shapes on a {} wall", "a photo I like", "another picture", "an image of something on a {} background",
+	"a picture", "a photo of something", "untitled", "{} picture", "a drawing with {} background",
+	"my first picture", "some shapes on {} wall", "a photo I like", "another picture", "an image of something on {} background",
 }
 
 // synonyms are other words for a category.
