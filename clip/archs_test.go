@@ -214,7 +214,9 @@ func TestOperationsAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := nntest.MACs(m, prep.Size, prep.Size)
+		tape := nn.NewTape(nn.Inference, nil)
+		m.WalkImage(tape, tape.Describe(1, prep.Size, prep.Size, 3), nil)
+		n, err := tape.MACs(), tape.Err()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,5 +50,19 @@ func (tr transformer) forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
 	return x
 }
 
+// pooled is forward for token at[i] of sequence i alone: [N,C]. In the last
+// block nothing else is computed but what that token looks at, a twentieth of
+// all work with 12 blocks; values are the same.
+func (tr transformer) pooled(t *nn.Tape, x *nn.Tensor, at []int) *nn.Tensor {
+	if len(tr) == 0 {
+		return t.SelectTokens(x, at)
+	}
+	last := len(tr) - 1
+	x = tr[:last].forward(t, x)
+	b := &tr[last]
+	x = b.attn.At(t, b.ln1.Forward(t, x), at, nn.Epilogue{Residual: t.SelectTokens(x, at)})
+	return b.mlp.Forward(t, x, nn.Epilogue{Residual: x})
+}
+
 // invSqrt is 1/√n.
 func invSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }

@@ -41,6 +41,9 @@ func newConvNeXt(s *nn.Scope, v Vision, embed int) (*trunk, error) {
 }
 
 func (m *trunk) forward(t *nn.Tape, x *nn.Tensor, see see) *nn.Tensor {
+	if see == nil {
+		see = blind
+	}
 	features := m.WalkFeatures(t, x, func(name string, y *nn.Tensor) { see("visual.trunk."+name, y) })
 	see("visual.trunk", features)
 	var y *nn.Tensor

@@ -160,11 +160,11 @@ func inference(t *testing.T, w *golden.Tensors, m *clip.Model, d description) {
 	see := func(name string, y *nn.Tensor) { seen[name] = y.Keep() }
 	images := m.WalkImage(tape, tape.Input(nntest.NHWC(w.Dense("image"))), see).Keep()
 	texts := m.WalkText(tape, tokens(w), see).Keep()
-	short := m.Text(tape, tokens(w)).Keep()
+	brief, short := m.Image(tape, tape.Input(nntest.NHWC(w.Dense("image")))).Keep(), m.Text(tape, tokens(w)).Keep()
 	perImage := m.Logits(tape, images, texts).Keep()
 	perText := m.Logits(tape, texts, images).Keep()
 	probs := tape.Softmax(perImage).Keep()
-	if err := tape.Eval(probs, perText, short); err != nil {
+	if err := tape.Eval(probs, perText, brief, short); err != nil {
 		t.Fatal(err)
 	}
 	compare := func(name string, y *nn.Tensor) {
@@ -181,7 +181,8 @@ func inference(t *testing.T, w *golden.Tensors, m *clip.Model, d description) {
 	}
 	compare("image_features", images)
 	compare("text_features", texts)
-	compare("text_features", short) // what follows the end does not matter
+	sameValues(t, "image features", brief, images) // what does not reach them is left out
+	sameValues(t, "text features", short, texts)
 	compare("logits_per_image", perImage)
 	compare("logits_per_text", perText)
 	compare("probs", probs)
@@ -215,6 +216,21 @@ func inference(t *testing.T, w *golden.Tensors, m *clip.Model, d description) {
 		golden.CompareWithin(t, full, got, want, max(4*gap, 1e-6))
 	}
 	tape.Reset()
+}
+
+func sameValues(t *testing.T, what string, a, b *nn.Tensor) {
+	t.Helper()
+	x, err := a.Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := b.Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(x, y) {
+		t.Errorf("%s differ by what is left out", what)
+	}
 }
 
 func relativeGap(f64 []float64, f32 []float32) float64 {

@@ -39,7 +39,8 @@ type vision interface {
 	forward(t *nn.Tape, x *nn.Tensor, see see) *nn.Tensor
 }
 
-// see is called with what the parts of a model return; it is never nil.
+// see is called with what the parts of a model return. Without one, nothing is
+// computed that the embedding does not need.
 type see func(name string, y *nn.Tensor)
 
 func blind(string, *nn.Tensor) {}
@@ -125,29 +126,37 @@ func (m *Model) Forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.Image(t,
 // Image embeds images [N,H,W,3], prepared as Transform says, as [N,Embed]. The
 // result is not normalised. Images have the size of the configuration; a
 // ConvNeXt takes others too.
-func (m *Model) Image(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.WalkImage(t, x, nil) }
+//
+// In the last block of a Vision Transformer only the class token's part is
+// computed, for nothing else reaches the embedding.
+func (m *Model) Image(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return m.walkImage(t, x, nil) }
 
 // Text embeds texts as [N,Embed]. Each is given by its tokens: the start token
 // first, the end token at the end, and anything after that. All have the same
 // length, at most Config.Text.Context. The result is not normalised.
 //
-// What follows the end of the longest text is not computed: causal attention
-// lets nothing of it through to where the text is pooled.
+// What follows the end of the longest text is not computed, nor in the last
+// block anything but the end token's part: causal attention lets nothing else
+// through to where the text is pooled.
 func (m *Model) Text(t *nn.Tape, tokens [][]int32) *nn.Tensor { return m.walkText(t, tokens, nil) }
 
-// WalkImage is Image, and calls see with what each part returns on the way,
+// WalkImage is Image, nothing left out, and calls see with what each part returns on the way,
 // under open_clip's names: "visual.ln_pre", "visual.transformer" and
 // "visual.ln_post" [N,T,C] of a Vision Transformer, "visual.stem" and
 // "visual.layer1" to "visual.layer4" [N,H,W,C] and "visual.attnpool" of a
 // ResNet, "visual.trunk.stem", "visual.trunk.stages.i" and "visual.trunk" of a
 // ConvNeXt. A value that is to be read after Eval must be kept there.
 func (m *Model) WalkImage(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.Tensor)) *nn.Tensor {
+	if see == nil {
+		see = blind
+	}
+	return m.walkImage(t, x, see)
+}
+
+func (m *Model) walkImage(t *nn.Tape, x *nn.Tensor, see see) *nn.Tensor {
 	if m.vision == nil {
 		t.Fail(fmt.Errorf("clip: image: %w", ErrNoTower))
 		return x
-	}
-	if see == nil {
-		see = blind
 	}
 	return m.vision.forward(t, x, see)
 }

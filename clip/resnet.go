@@ -87,6 +87,9 @@ func (l *convNorm) forward(t *nn.Tape, x, residual *nn.Tensor, act bool) *nn.Ten
 }
 
 func (m *resNet) forward(t *nn.Tape, x *nn.Tensor, see see) *nn.Tensor {
+	if see == nil {
+		see = blind
+	}
 	half := nn.Window{Size: 2, Stride: 2}
 	for i := range m.stem {
 		x = m.stem[i].forward(t, x, nil, true)

@@ -72,10 +72,11 @@ func (m *text) forward(t *nn.Tape, tokens [][]int32, see see) *nn.Tensor {
 		ids = append(ids, text[:longest]...)
 	}
 	x := m.embedding.Forward(t, ids, len(tokens))
-	x = m.blocks.forward(t, t.AddPositions(x, m.positions))
+	x = t.AddPositions(x, m.positions)
 	if see == nil {
-		x = m.final.Forward(t, t.SelectTokens(x, ends))
+		x = m.final.Forward(t, m.blocks.pooled(t, x, ends))
 	} else {
+		x = m.blocks.forward(t, x)
 		see("transformer", x)
 		x = m.final.Forward(t, x)
 		see("ln_final", x)

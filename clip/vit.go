@@ -36,11 +36,14 @@ func (m *vit) forward(t *nn.Tape, x *nn.Tensor, see see) *nn.Tensor {
 	x = m.patches.Forward(t, x, nn.Epilogue{}) // [N,H/P,W/P,C]
 	x = t.AddPositions(t.Prepend(x, m.class), m.positions)
 	x = m.pre.Forward(t, x)
+	class := make([]int, x.Dim(0))
+	if see == nil {
+		return m.proj.Forward(t, m.post.Forward(t, m.blocks.pooled(t, x, class)))
+	}
 	see("visual.ln_pre", x)
 	x = m.blocks.forward(t, x)
 	see("visual.transformer", x)
-	x = t.SelectTokens(x, make([]int, x.Dim(0)))
-	x = m.post.Forward(t, x)
+	x = m.post.Forward(t, t.SelectTokens(x, class))
 	see("visual.ln_post", x)
 	return m.proj.Forward(t, x)
 }

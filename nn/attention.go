@@ -33,7 +33,18 @@ func (l *Attention) Forward(t *Tape, x *Tensor) *Tensor { return l.Apply(t, x, E
 
 // Apply is Forward and applies e to the result, which may not have a Norm: a
 // residual costs nothing in inference.
-func (l *Attention) Apply(t *Tape, x *Tensor, e Epilogue) *Tensor {
+func (l *Attention) Apply(t *Tape, x *Tensor, e Epilogue) *Tensor { return l.attend(t, x, nil, e) }
+
+// At is Apply for token index[i] of sequence i alone: [N,E], e's residual
+// included. The other tokens are looked at and not computed.
+func (l *Attention) At(t *Tape, x *Tensor, index []int, e Epilogue) *Tensor {
+	if index == nil {
+		index = []int{}
+	}
+	return l.attend(t, x, index, e)
+}
+
+func (l *Attention) attend(t *Tape, x *Tensor, index []int, e Epilogue) *Tensor {
 	const kind = "attention"
 	if !t.layer(kind, l != nil) || !t.ready(l.name, kind, x) {
 		return t.empty()
@@ -57,6 +68,9 @@ func (l *Attention) Apply(t *Tape, x *Tensor, e Epilogue) *Tensor {
 	}
 	h := device.Heads{N: x.shape[0], T: x.shape[1], H: l.heads, D: c / l.heads, Causal: l.causal}
 	y := t.record(l.name, &attentionOp{h: h}, x.shape, nil, qkv)
+	if index != nil {
+		y = t.SelectTokens(y, index)
+	}
 	return l.out.Forward(t, y, e)
 }
 

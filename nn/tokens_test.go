@@ -253,3 +253,28 @@ func TestAttentionPoolLooksAtAllPixels(t *testing.T) {
 		})
 	}
 }
+
+func TestAttentionAtOneTokenIsThatTokensPart(t *testing.T) {
+	s := nn.NewScope()
+	l := nn.NewAttention(s.Sub("attn"), 6, 2, true)
+	nn.Initialize(newLayer(s, nil), 1)
+	x := normal(2*4*6, 3)
+	at := []int{3, 1}
+	tape := nn.NewTape(nn.Inference, nil)
+	in := tape.InputFloats(x, 2, 4, 6)
+	all := tape.SelectTokens(l.Apply(tape, in, nn.Epilogue{Residual: in}), at).Keep()
+	one := l.At(tape, in, at, nn.Epilogue{Residual: tape.SelectTokens(in, at)}).Keep()
+	if !slices.Equal(floats(t, one), floats(t, all)) || !slices.Equal(one.Shape(), []int{2, 6}) {
+		t.Errorf("%v, want %v", floats(t, one), floats(t, all))
+	}
+	slopes(t, s.Params(), [][]float32{x}, func(tape *nn.Tape, in [][]float32) (*nn.Tensor, []*nn.Tensor) {
+		x := tape.InputFloats(in[0], 2, 4, 6).WantGradient()
+		return l.At(tape, x, at, nn.Epilogue{Residual: tape.SelectTokens(x, at)}), []*nn.Tensor{x}
+	})
+	for name, index := range map[string][]int{"none": nil, "too few": {0}, "beyond": {0, 4}} {
+		tape := nn.NewTape(nn.Training, nil)
+		if err := tape.Eval(l.At(tape, ones(tape, 2, 4, 6), index, nn.Epilogue{})); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -290,14 +290,20 @@ func stepper(o options, m nn.Model, dev *nn.Device) (func() error, error) {
 	}, nil
 }
 
-// count is the number of multiply-adds of a run.
+// count is the number of multiply-adds of a run, of a CLIP that of the whole
+// tower, although Image leaves out what does not reach the embedding.
 func count(o options, m nn.Model) (int64, error) {
 	mode := nn.Inference
 	if o.mode == "train" {
 		mode = nn.Training
 	}
 	t := nn.NewTape(mode, nil)
-	m.Forward(t, t.Describe(o.batch, o.size, o.size, 3))
+	x := t.Describe(o.batch, o.size, o.size, 3)
+	if c, ok := m.(*clip.Model); ok {
+		c.WalkImage(t, x, nil)
+	} else {
+		m.Forward(t, x)
+	}
 	n := t.MACs()
 	if o.mode == "train" {
 		n *= 3
