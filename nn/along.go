@@ -30,8 +30,7 @@ func (o *alongOp) readsOut() bool   { return false }
 func (o *alongOp) forward(t *Tape, n *node) {
 	dst := t.out(n)
 	if t.mode == Training {
-		w := t.b.PackConv(t.packs[o.w], t.param(o.w), o.g)
-		t.keepPack(o.w, w)
+		w := t.packConv(o.w, o.g)
 		t.b.Conv(dst, n.in[0].buf, w, o.g, device.Epilogue{})
 		return
 	}

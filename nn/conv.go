@@ -186,8 +186,7 @@ func (o *convOp) forward(t *Tape, n *node) {
 		e.Residual = n.value(1)
 	}
 	if t.mode == Training {
-		w := t.b.PackConv(t.packs[o.l], t.param(o.l.Weight), o.g)
-		t.keepPack(o.l, w)
+		w := t.packConv(o.l.Weight, o.g)
 		e.Bias = t.param(o.l.Bias)
 		t.b.Conv(dst, n.in[0].buf, w, o.g, e)
 		return

@@ -91,8 +91,7 @@ func (o *linearOp) forward(t *Tape, n *node) {
 	}
 	var w device.Weights
 	if t.mode == Training {
-		w = t.b.PackLinear(t.packs[l], t.param(l.Weight), l.c.Out, l.c.In)
-		t.keepPack(l, w)
+		w = t.packLinear(l.Weight, l.c.Out, l.c.In)
 	} else {
 		w = t.prepare(l, []*Param{l.Weight}, func() packed {
 			return packed{weights: t.b.PackLinear(nil, t.param(l.Weight), l.c.Out, l.c.In)}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/winnow-go/winnow/internal/device"
+	"github.com/winnow-go/winnow/internal/kernel"
 )
 
 // packed is what inference needs of a layer: weights in the device's form and
@@ -61,9 +62,18 @@ func (t *Tape) prepare(layer any, weights []*Param, pack func() packed) packed {
 	return e.packed
 }
 
-func (t *Tape) keepPack(layer any, w device.Weights) {
-	if t.packs == nil {
-		t.packs = map[any]device.Weights{}
+// packConv packs a layer's weights for one forward step of training, in memory
+// that the next layer's take over: they change with every step.
+func (t *Tape) packConv(w *Param, g kernel.Conv) device.Weights {
+	if g.Depthwise() { // may be the parameter's own memory
+		return t.b.PackConv(nil, t.param(w), g)
 	}
-	t.packs[layer] = w
+	t.pack = t.b.PackConv(t.pack, t.param(w), g)
+	return t.pack
+}
+
+// packLinear is packConv for weights [out,in].
+func (t *Tape) packLinear(w *Param, out, in int) device.Weights {
+	t.pack = t.b.PackLinear(t.pack, t.param(w), out, in)
+	return t.pack
 }

@@ -183,8 +183,7 @@ func (o *projectionOp) backward(t *Tape, n *node) {
 	t.b.LinearBackwardWeight(dw, x.buf, dy, o.rows, l.in, l.out)
 	t.paramGrad(l.Weight, dw)
 	if x.needs {
-		w := t.b.PackLinear(t.packs[l], t.param(l.Weight), l.in, l.out)
-		t.keepPack(l, w)
+		w := t.packLinear(l.Weight, l.in, l.out)
 		dx := t.b.Alloc(x.size())
 		t.b.Linear(dx, dy, w, o.rows, l.in, l.out, device.Epilogue{})
 		t.addGrad(x, dx)

@@ -58,11 +58,11 @@ type Tape struct {
 	step  uint64
 
 	grads map[*Param]device.Buffer
-	noted []*Tensor              // whose gradients the user wanted and got
-	prep  *prepared              // inference: packed weights
-	own   bool                   // prep is this tape's alone, not shared with others
-	take  bool                   // packed weights take the place of the model's
-	packs map[any]device.Weights // training: memory for packing, reused every step
+	noted []*Tensor      // whose gradients the user wanted and got
+	prep  *prepared      // inference: packed weights
+	own   bool           // prep is this tape's alone, not shared with others
+	take  bool           // packed weights take the place of the model's
+	pack  device.Weights // training: weights packed for the operation at hand
 }
 
 // Tensor is a value on a tape: an activation [N,H,W,C], [N,T,C] or [R,C], or a
