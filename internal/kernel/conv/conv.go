@@ -107,7 +107,7 @@ func multiply(p *pool.Pool, dst, x []float32, rows, n, k int, b *gemm.Packed, ep
 	}
 	size := share(p, rows)
 	tasks := (rows + size - 1) / size
-	groups := split(p, tasks, b.Panels())
+	groups := split(p, tasks, tasksPerThread, b.Panels())
 	p.Run(tasks*groups, func(task, _ int) {
 		lo, g := task/groups*size, task%groups
 		hi := min(lo+size, rows)
@@ -125,22 +125,23 @@ const (
 	minRows        = 96
 )
 
-// share is how many of n > 0 rows a task takes.
+// share is how many of n > 0 rows a task takes: whole tiles of products, and
+// the last task about as many as the others.
 func share(p *pool.Pool, n int) int {
 	if p.Threads() == 1 {
 		return n
 	}
-	want := tasksPerThread * p.Threads()
-	return min(n, (max(minRows, (n+want-1)/want)+5)/6*6)
+	tasks := max(1, min(n/minRows, tasksPerThread*p.Threads()))
+	return min(n, ((n+tasks-1)/tasks+5)/6*6)
 }
 
 // split is among how many the panels of the filters are divided where there are
-// few tasks.
-func split(p *pool.Pool, tasks, panels int) int {
+// fewer tasks than are wanted for each thread.
+func split(p *pool.Pool, tasks, perThread, panels int) int {
 	if p.Threads() == 1 || tasks == 0 {
 		return 1
 	}
-	return max(1, min(tasksPerThread*p.Threads()/tasks, panels))
+	return max(1, min(perThread*p.Threads()/tasks, panels))
 }
 
 // columns is e for the n columns from the given one on of a result with all

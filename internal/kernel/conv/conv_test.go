@@ -449,6 +449,29 @@ func TestNonFinitePixelsReachTheirTilesOnly(t *testing.T) {
 	})
 }
 
+func TestNonFiniteValuesReachTheirFiltersOnly(t *testing.T) {
+	eachForm(t, func(t *testing.T, _ []kernel.Conv) {
+		s := shape(2, 13, 9, 17, 3, 1, 1, 1, 1)
+		for _, inX := range []bool{false, true} {
+			d := fill(t, s, 1)
+			const at, c0, k0 = 40, 3, 5
+			if inX {
+				d.x[at*s.C+c0] = float32(math.NaN())
+			} else {
+				d.y[at*s.K+k0] = float32(math.Inf(1))
+			}
+			var a kernel.Arena
+			BackwardWeight(nil, &a, d.w, d.y, d.x, s)
+			for i, g := range d.w {
+				hit := !inX && i/s.Inner() == k0 || inX && i%s.C == c0
+				if finite := !math.IsNaN(float64(g)) && !math.IsInf(float64(g), 0); finite == hit {
+					t.Fatalf("in x: %v: element %d is %v", inX, i, g)
+				}
+			}
+		}
+	})
+}
+
 func sameKinds(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i, g := range got {

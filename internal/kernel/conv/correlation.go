@@ -117,7 +117,11 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 	}
 
 	tasks := (c.n + images - 1) / images * bands
-	parts := split(p, tasks, c.weights[0].Panels())
+	perThread := tasksPerThread
+	if !direct {
+		perThread = 2 // each copies
+	}
+	parts := split(p, tasks, perThread, c.weights[0].Panels())
 	p.Run(tasks*parts, func(task, _ int) {
 		task, part := task/parts, task%parts
 		n0, l0 := task/bands*images, task%bands*lines
