@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/dataset/scenes"
@@ -109,7 +110,7 @@ func put(t testing.TB, path string, data []byte) {
 }
 
 func (m made) args(more ...string) []string {
-	return append([]string{"-clip", m.clip, "-classes", m.classes, "-images", m.images, "-out", m.out}, more...)
+	return append([]string{"-clip", m.clip, "-classes", m.classes, "-images", m.images, "-out", m.out, "-sheet", "0"}, more...)
 }
 
 func mustRun(t testing.TB, args []string) (stdout, stderr string) {
@@ -156,7 +157,7 @@ func TestEveryImageHasOneLineAndAPlace(t *testing.T) {
 	m.out = filepath.Join(m.images, "out") // is not looked into
 	holdout := filepath.Join(t.TempDir(), "holdout.txt")
 	put(t, holdout, []byte(filepath.Join(m.images, "part2", "scene 00002.png")+"\npart2/scene 00009.png\nnowhere.png\n"))
-	flags := []string{"-threshold", "prob>=0.345", "-threshold", "cat: prob>=0", "-reject", "cosine>=-0.9", "-holdout", holdout}
+	flags := []string{"-threshold", "prob>=0.345", "-threshold", "cat: prob>=0", "-reject", "cosine>=-0.9", "-holdout", holdout, "-sheet", "10"}
 	stdout, stderr := mustRun(t, m.args(flags...))
 	all := lines(t, m.out)
 	if len(all) != 64 {
@@ -294,9 +295,11 @@ func TestEveryImageHasOneLineAndAPlace(t *testing.T) {
 			t.Errorf("%s: status %d, %s", what, status, errs.String())
 		}
 	}
-	refused("other thresholds", m.args("-threshold", "0.5", "-resume"))
+	refused("other thresholds", m.args("-threshold", "0.5", "-holdout", holdout, "-resume"))
+	put(t, holdout, []byte("part2/scene 00009.png\n"))
+	refused("another hold-out list", m.args(append(flags, "-resume")...))
 	put(t, m.classes, []byte("cat\nboat\n"))
-	refused("other prompts", m.args("-resume"))
+	refused("other prompts", m.args(append(flags, "-resume")...))
 }
 
 func TestASampleGivesThresholdsAndAReport(t *testing.T) {
@@ -379,7 +382,7 @@ func TestWhatCannotWorkIsSaidClearly(t *testing.T) {
 		name string
 		m    made
 		more []string
-		want string
+		want string // in the message
 	}{
 		{"no classes", other(func(c *made) { c.classes = file("# none\n") }), nil, "there are none"},
 		{"one name twice", other(func(c *made) { c.classes = file("cat\ncat\n") }), nil, "already on line 1"},
@@ -414,7 +417,7 @@ func TestTornLinesAreWrittenAnew(t *testing.T) {
 	want := read(t, labels)
 	for cut := 0; cut <= len(want); cut += 1 + len(want)/17 {
 		put(t, labels, append(bytes.Clone(want[:cut]), make([]byte, cut%3)...)) // zeros, as after a power cut
-		mustRun(t, m.args("-threshold", "0.4", "-batch", "4", "-resume", "-files", "none", "-sheet", "0", "-cache", "none"))
+		mustRun(t, m.args("-threshold", "0.4", "-batch", "4", "-resume", "-files", "none", "-cache", "none"))
 		if !bytes.Equal(want, read(t, labels)) {
 			t.Errorf("cut at %d of %d bytes: not the same in the end", cut, len(want))
 		}
@@ -438,10 +441,11 @@ func TestTornLinesAreWrittenAnew(t *testing.T) {
 }
 
 func TestAnInterruptedRunGoesOn(t *testing.T) {
-	m := makeAll(t, 300)
+	m := makeAll(t, 150)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o, err := parse(m.args("-threshold", "0.4", "-batch", "8"), &bytes.Buffer{})
+	flags := []string{"-threshold", "0.4", "-batch", "8", "-cache", "none"}
+	o, err := parse(m.args(flags...), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +456,7 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-time.After(200 * time.Microsecond):
 			}
 			if info, err := os.Stat(labels); err == nil && info.Size() > 0 {
 				cancel()
@@ -466,11 +470,11 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	if n := len(lines(t, m.out)); n == 0 || n > 300 {
+	if n := len(lines(t, m.out)); n == 0 || n > 150 {
 		t.Errorf("%d lines after the interruption", n)
 	}
-	_, stderr := mustRun(t, m.args("-threshold", "0.4", "-batch", "8", "-resume"))
-	if all := lines(t, m.out); len(all) != 300 || !strings.Contains(stderr, "of 300 images are done") {
+	_, stderr := mustRun(t, m.args(append(flags, "-resume")...))
+	if all := lines(t, m.out); len(all) != 150 || !strings.Contains(stderr, "of 150 images are done") {
 		t.Errorf("%d lines\n%s", len(all), stderr)
 	}
 }

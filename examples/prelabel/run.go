@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +30,9 @@ type started struct {
 	Background []string        `json:"background,omitempty"`
 	Thresholds clip.Thresholds `json:"thresholds"`
 	// Asked is how the thresholds came about, in words.
-	Asked    string    `json:"asked"`
+	Asked string `json:"asked"`
+	// HoldOut is the SHA-256 of the hold-out list, "" without one.
+	HoldOut  string    `json:"holdout,omitempty"`
 	Warnings []string  `json:"warnings,omitempty"`
 	Measure  string    `json:"measure"`
 	Fit      *clip.Fit `json:"fit,omitempty"`
@@ -56,11 +60,11 @@ func prelabel(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-images: %w", err)
 	}
-	s, err := begin(ctx, o, z, stderr)
+	held, err := openManifest(o.holdout, o.images)
 	if err != nil {
 		return err
 	}
-	held, err := openManifest(o.holdout, o.images)
+	s, err := begin(ctx, o, z, held, stderr)
 	if err != nil {
 		return err
 	}
@@ -108,13 +112,16 @@ func openClassifier(ctx context.Context, o options) (*clip.ZeroShot, *clip.Cache
 
 // begin finds the thresholds and writes run.json, or, in a run that is taken
 // up, reads it.
-func begin(ctx context.Context, o options, z *clip.ZeroShot, stderr io.Writer) (*started, error) {
+func begin(ctx context.Context, o options, z *clip.ZeroShot, held *held, stderr io.Writer) (*started, error) {
 	path := filepath.Join(o.out, "run.json")
 	given, asked, err := thresholds(o, z.Classes())
 	if err != nil {
 		return nil, err
 	}
 	s := &started{Model: z.ModelID(), Prompts: z.Version(), Images: o.images, Classes: z.Classes(), Background: z.Background(), Thresholds: given, Asked: asked, Measure: string(clip.ByProb), Warnings: z.Warnings()}
+	if held != nil {
+		s.HoldOut = held.sum
+	}
 	if o.resume {
 		data, err := os.ReadFile(path)
 		if err == nil {
@@ -165,6 +172,7 @@ func (s *started) resumed(path string, data []byte) (*started, error) {
 		{"another model", old.Model, s.Model},
 		{"other prompts", old.Prompts, s.Prompts},
 		{"other thresholds", old.Asked, s.Asked},
+		{"another hold-out list", old.HoldOut, s.HoldOut},
 	} {
 		if c.was != c.is {
 			return nil, fmt.Errorf("the run was started with %s (%s, now %s): name another -out", c.what, c.was, c.is)
@@ -250,14 +258,15 @@ func openManifest(path, images string) (*held, error) {
 		return nil, fmt.Errorf("-holdout: %w", err)
 	}
 	defer f.Close()
-	m, err := clip.ReadManifest(f)
+	h := sha256.New()
+	m, err := clip.ReadManifest(io.TeeReader(f, h))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if m.Len() == 0 {
 		return nil, fmt.Errorf("-holdout: %s lists nothing", path)
 	}
-	return &held{m, images}, nil
+	return &held{m, images, hex.EncodeToString(h.Sum(nil))}, nil
 }
 
 // held is a hold-out list whose paths are below -images, or begin with it, or
@@ -265,6 +274,7 @@ func openManifest(path, images string) (*held, error) {
 type held struct {
 	*clip.Manifest
 	images string
+	sum    string // SHA-256 of the list
 }
 
 func (h *held) has(name string, sum [32]byte) bool {

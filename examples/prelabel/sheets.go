@@ -29,6 +29,9 @@ const (
 	columns = 8
 )
 
+// fast makes files a little larger than need be, in a third of the time.
+var fast = png.Encoder{CompressionLevel: png.BestSpeed}
+
 var colours = map[clip.Verdict]color.RGBA{
 	clip.Keep:   {0x2e, 0x9e, 0x4f, 0xff},
 	clip.Review: {0xe6, 0x9f, 0x00, 0xff},
@@ -63,7 +66,7 @@ func writeSheets(ctx context.Context, o options, set dataset.Set, rs *records) e
 		if err != nil {
 			return err
 		}
-		if err := write(filepath.Join(dir, names[class]+".png"), func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+		if err := write(filepath.Join(dir, names[class]+".png"), func(w io.Writer) error { return fast.Encode(w, sheet) }); err != nil {
 			return err
 		}
 	}
