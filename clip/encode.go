@@ -39,26 +39,39 @@ func (m *Model) SetTransform(c transform.Config) error {
 func (m *Model) SetDevice(dev *nn.Device) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.dev, m.runner = dev, nil
+	if !m.taken {
+		m.dev, m.runs, m.id = dev, [2]*nn.Runner{}, ""
+	}
 }
 
 // Refresh makes EncodeImages, EncodeTexts and ID take the weights as they are
-// now.
+// now. It does nothing to a model that was opened with Options.TakeWeights, as
+// SetDevice does nothing.
 func (m *Model) Refresh() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.runner, m.id = nil, ""
+	if !m.taken {
+		m.runs, m.id = [2]*nn.Runner{}, ""
+	}
 }
 
-// run is the runner that holds the packed weights.
-func (m *Model) run() *nn.Runner {
+// Which of a model's runners.
+const (
+	ofImages = iota
+	ofTexts
+)
+
+// run is the runner that holds the packed weights of a tower.
+func (m *Model) run(tower int) *nn.Runner {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.runner == nil {
-		m.runner = nn.NewRunner(m, m.dev)
-		m.dev = m.runner.Device()
+	if m.dev == nil {
+		m.dev = nn.NewDevice(nn.DeviceOptions{})
 	}
-	return m.runner
+	if m.runs[tower] == nil {
+		m.runs[tower] = nn.RunnerOptions{Device: m.dev, TakeWeights: m.taken}.New(m)
+	}
+	return m.runs[tower]
 }
 
 // EncodeImages embeds n images x [n,Size,Size,3], prepared as Transform says,
@@ -72,7 +85,7 @@ func (m *Model) EncodeImages(ctx context.Context, x []float32, n int) ([]float32
 		return nil, fmt.Errorf("clip: encode images: %w", ErrNoTower)
 	}
 	size := m.transform.WithDefaults().Size
-	y, _, err := m.run().Run(nil, func(t *nn.Tape) *nn.Tensor {
+	y, _, err := m.run(ofImages).Run(nil, func(t *nn.Tape) *nn.Tensor {
 		return t.Normalize(m.Image(t, t.InputFloats(x, n, size, size, 3)))
 	})
 	return y, err
@@ -84,7 +97,7 @@ func (m *Model) EncodeTokens(ctx context.Context, tokens [][]int32) ([]float32, 
 	if err := ctx.Err(); err != nil || len(tokens) == 0 {
 		return nil, err
 	}
-	y, _, err := m.run().Run(nil, func(t *nn.Tape) *nn.Tensor { return t.Normalize(m.Text(t, tokens)) })
+	y, _, err := m.run(ofTexts).Run(nil, func(t *nn.Tape) *nn.Tensor { return t.Normalize(m.Text(t, tokens)) })
 	return y, err
 }
 

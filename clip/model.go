@@ -28,10 +28,11 @@ type Model struct {
 	tokenizer *Tokenizer // nil without a vocabulary
 	lacks     error      // why there is none
 
-	mu     sync.Mutex // of what follows
-	dev    *nn.Device
-	runner *nn.Runner
-	id     string
+	mu    sync.Mutex // of what follows
+	dev   *nn.Device
+	runs  [2]*nn.Runner // of images, of texts; nil before their first use
+	taken bool          // the weights are the runners'
+	id    string
 }
 
 // vision is an image tower.

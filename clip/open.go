@@ -37,6 +37,11 @@ type Options struct {
 	Tokenizer TokenizerOptions
 	// Device is where the model computes; nil means a new one.
 	Device *nn.Device
+	// TakeWeights keeps the weights in memory once, as they are packed for
+	// EncodeImages and EncodeTexts, and not a second time: the model is then
+	// good for these alone, and whoever wants its weights (a tape of his own,
+	// Save) gets nn.ErrTaken.
+	TakeWeights bool
 }
 
 // Names of files in a folder.
@@ -122,6 +127,10 @@ func open(path string, o Options) (*Model, error) {
 		}
 	}
 	m.dev = o.Device
+	if o.TakeWeights {
+		m.ID() // while they are there
+		m.taken = true
+	}
 	if m.text == nil {
 		return m, nil
 	}

@@ -353,6 +353,49 @@ func TestATowerMayBeLeftOut(t *testing.T) {
 	}
 }
 
+func TestTakenWeightsGiveTheSameEmbeddings(t *testing.T) {
+	m := withWords(t, smallViT(t))
+	want := embeddings(t, m)
+	dir := t.TempDir()
+	if err := clip.Save(filepath.Join(dir, "own.safetensors"), m, nil); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := clip.Open(dir, clip.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := clip.Open(dir, clip.Options{TakeWeights: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			x := make([]float32, 2*16*16*3)
+			kerneltest.Normal(x, 5, 0, 1)
+			images, err := got.EncodeImages(context.Background(), x, 2)
+			if err != nil || !slices.Equal(images, want[:48]) {
+				t.Errorf("images: %v", err)
+			}
+			texts, err := got.EncodeTexts(context.Background(), []string{"a photo of a cat", "dog", ""})
+			if err != nil || !slices.Equal(texts, want[48:]) {
+				t.Errorf("texts: %v", err)
+			}
+		}()
+	}
+	wg.Wait()
+	got.Refresh()
+	got.SetDevice(nil)
+	if !slices.Equal(embeddings(t, got), want) || got.ID() != kept.ID() || got.LogitScale() != kept.LogitScale() {
+		t.Error("the model changed")
+	}
+	if err := clip.Save(filepath.Join(dir, "again.safetensors"), got, nil); !errors.Is(err, nn.ErrTaken) {
+		t.Errorf("saving what was taken: %v", err)
+	}
+}
+
 func TestWhatIsWrongWithAFolderIsSaid(t *testing.T) {
 	m := smallViT(t)
 	size := words(t).Size()

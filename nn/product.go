@@ -165,7 +165,7 @@ func (o *projectionOp) forward(t *Tape, n *node) {
 		t.b.LinearBackwardInput(dst, n.in[0].buf, t.param(l.Weight), o.rows, l.in, l.out)
 		return
 	}
-	p := t.prepare(l, nil, func() packed {
+	p := t.prepare(l, []*Param{l.Weight}, func() packed {
 		w := kernel.Aligned(l.Weight.Len())
 		for i := range l.in {
 			for j := range l.out {
