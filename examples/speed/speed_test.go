@@ -5,8 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"gorgonia.org/tensor"
+
+	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/convnext"
 	"github.com/winnow-go/winnow/resnet"
+	"github.com/winnow-go/winnow/transform"
+	"github.com/winnow-go/winnow/weights"
 )
 
 func TestEveryPresetIsCounted(t *testing.T) {
@@ -50,5 +55,29 @@ func TestSavedWeightsAreMeasured(t *testing.T) {
 		if err := run(o); err == nil {
 			t.Errorf("bad %s: no error", name)
 		}
+	}
+}
+
+func TestWhatComesBeforeATowerIsMeasured(t *testing.T) {
+	decode, resize, err := prepare(clip.Preprocessing(32), 2)
+	if err != nil || !(decode > 0 && decode < 1e4) || !(resize > 0 && resize < 1e4) {
+		t.Errorf("decode %v ms, resize %v ms, %v", decode, resize, err)
+	}
+	if _, _, err := prepare(transform.Config{Size: -1}, 1); err == nil {
+		t.Error("no such size: no error")
+	}
+}
+
+// The text tower of a checkpoint is not loaded.
+func TestOnlyTheImageTowerIsLoaded(t *testing.T) {
+	src := weights.NewMap()
+	for _, name := range []string{"visual.proj", "logit_scale", "ln_final.weight", "token_embedding.weight"} {
+		src.Set(name, tensor.New(tensor.FromScalar(float32(1))))
+	}
+	if names := imagesOnly(src).Names(); !slices.Equal(names, []string{"visual.proj", "logit_scale"}) {
+		t.Errorf("%v", names)
+	}
+	if len(towers()) < 9 || !slices.Contains(towers(), "vit_b_32") {
+		t.Errorf("%v", towers())
 	}
 }
