@@ -155,7 +155,7 @@ func (c Config) check() error {
 		return transformer("image tower", v.Width, v.Layers, v.Heads, v.MLP, v.Act, v.Eps)
 	case ResNet:
 		if len(v.Depths) != 4 {
-			return fail("depths %v, want four", v.Depths)
+			return fail("%d stages, want four", len(v.Depths))
 		}
 		for _, d := range v.Depths {
 			if !between(d, 1, maxLayers) {
