@@ -69,7 +69,10 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 	if s.Pointwise() {
 		memory := a.Get(gemm.PackedLen(s.K, s.C))
 		defer a.Put(memory)
-		packed := gemm.PackIn(memory, gemm.Operand[float32]{Data: w, RowStride: s.C, ColStride: 1}, s.K, s.C)
+		packed := gemm.PackedIn(memory, s.K, s.C)
+		p.Split(s.K, 1<<16/s.C+1, func(lo, hi, _ int) {
+			packed.SetRows(lo, gemm.Operand[float32]{Data: w[lo*s.C:], RowStride: s.C, ColStride: 1}, hi-lo)
+		})
 		multiply(p, dx, dy, s.N*s.H*s.W, s.C, s.K, packed, nil)
 		return
 	}

@@ -65,15 +65,23 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 	if rows == 0 {
 		return
 	}
-	for j := 0; j < p.n; j += nr {
+	done := 0
+	if b.ColStride == 1 { // some rows through all panels, so that rows are read on and on
+		done = p.n / nr * nr
+		const some = 16
+		for first := 0; first < rows; first += some {
+			last := min(first+some, rows)
+			for j := 0; j < done; j += nr {
+				panel := p.data[j*p.k:][l0*nr:][:nr*rows]
+				for l := first; l < last; l++ {
+					move((*[nr]float32)(panel[l*nr:]), (*[nr]float32)(b.Data[l*b.RowStride+j:]))
+				}
+			}
+		}
+	}
+	for j := done; j < p.n; j += nr {
 		cols := min(nr, p.n-j)
 		panel := p.data[j*p.k:][l0*nr:][:nr*rows]
-		if b.ColStride == 1 && cols == nr {
-			for l := range rows {
-				move((*[nr]float32)(panel[l*nr:]), (*[nr]float32)(b.Data[l*b.RowStride+j:]))
-			}
-			continue
-		}
 		if cols < nr {
 			clear(panel)
 		}
