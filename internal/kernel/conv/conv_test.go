@@ -30,30 +30,33 @@ func name(s kernel.Conv) string {
 // shapes are small forms of what networks use, and everything odd.
 func shapes() []kernel.Conv {
 	all := []kernel.Conv{
-		shape(2, 5, 3, 4, 1, 1, 0, 1, 1),    // pointwise
-		shape(2, 7, 8, 20, 1, 2, 0, 1, 1),   // shortcut of a ResNet
-		shape(2, 6, 16, 16, 3, 1, 1, 1, 1),  // basic block
-		shape(3, 7, 16, 33, 3, 2, 1, 1, 1),  // with a stride
-		shape(1, 23, 3, 19, 7, 2, 3, 1, 1),  // stem of a ResNet
-		shape(2, 12, 3, 8, 4, 4, 0, 1, 1),   // patches
-		shape(2, 11, 5, 7, 2, 2, 0, 1, 1),   // a line left over
-		shape(2, 9, 4, 6, 3, 1, 2, 2, 1),    // dilated
-		shape(2, 9, 4, 6, 3, 2, 2, 2, 1),    // dilated by the stride
-		shape(2, 13, 4, 6, 3, 3, 1, 2, 1),   // dilated, stride without a common factor
-		shape(2, 6, 12, 8, 3, 1, 1, 1, 4),   // grouped
-		shape(2, 7, 6, 6, 3, 2, 1, 1, 6),    // depthwise
-		shape(2, 5, 4, 12, 3, 1, 1, 1, 4),   // three filters a channel
-		shape(1, 4, 2, 3, 3, 1, 3, 1, 1),    // more padding than window
-		shape(2, 5, 2, 3, 1, 3, 0, 1, 1),    // pixels nobody meets
-		shape(2, 3, 2, 3, 1, 2, 1, 1, 1),    // windows that see only padding
-		shape(1, 1, 40, 17, 3, 1, 1, 1, 1),  // one pixel
-		shape(3, 40, 2, 3, 3, 1, 1, 1, 1),   // several tasks an image
-		shape(40, 4, 3, 5, 3, 1, 1, 1, 1),   // several images a task
-		shape(0, 4, 3, 5, 3, 1, 1, 1, 1),    // nothing
-		shape(1, 5, 300, 5, 2, 1, 1, 1, 1),  // runs longer than a block
-		shape(1, 4, 6, 100, 3, 1, 1, 1, 1),  // two blocks of output channels
-		shape(2, 5, 128, 10, 3, 1, 1, 1, 1), // channels in panels
-		shape(1, 8, 144, 7, 3, 2, 2, 2, 1),  // the same with a stride, dilated
+		shape(2, 5, 3, 4, 1, 1, 0, 1, 1),     // pointwise
+		shape(1, 3, 150, 300, 1, 1, 0, 1, 1), // pointwise with long sums
+		shape(3, 14, 21, 9, 1, 1, 0, 1, 1),   // pointwise, many pixels
+		shape(2, 23, 20, 7, 1, 2, 0, 1, 1),   // with a stride
+		shape(2, 7, 8, 20, 1, 2, 0, 1, 1),    // shortcut of a ResNet
+		shape(2, 6, 16, 16, 3, 1, 1, 1, 1),   // basic block
+		shape(3, 7, 16, 33, 3, 2, 1, 1, 1),   // with a stride
+		shape(1, 23, 3, 19, 7, 2, 3, 1, 1),   // stem of a ResNet
+		shape(2, 12, 3, 8, 4, 4, 0, 1, 1),    // patches
+		shape(2, 11, 5, 7, 2, 2, 0, 1, 1),    // a line left over
+		shape(2, 9, 4, 6, 3, 1, 2, 2, 1),     // dilated
+		shape(2, 9, 4, 6, 3, 2, 2, 2, 1),     // dilated by the stride
+		shape(2, 13, 4, 6, 3, 3, 1, 2, 1),    // dilated, stride without a common factor
+		shape(2, 6, 12, 8, 3, 1, 1, 1, 4),    // grouped
+		shape(2, 7, 6, 6, 3, 2, 1, 1, 6),     // depthwise
+		shape(2, 5, 4, 12, 3, 1, 1, 1, 4),    // three filters a channel
+		shape(1, 4, 2, 3, 3, 1, 3, 1, 1),     // more padding than window
+		shape(2, 5, 2, 3, 1, 3, 0, 1, 1),     // pixels nobody meets
+		shape(2, 3, 2, 3, 1, 2, 1, 1, 1),     // windows that see only padding
+		shape(1, 1, 40, 17, 3, 1, 1, 1, 1),   // one pixel
+		shape(3, 40, 2, 3, 3, 1, 1, 1, 1),    // several tasks an image
+		shape(40, 4, 3, 5, 3, 1, 1, 1, 1),    // several images a task
+		shape(0, 4, 3, 5, 3, 1, 1, 1, 1),     // nothing
+		shape(1, 5, 300, 5, 2, 1, 1, 1, 1),   // runs longer than a block
+		shape(1, 4, 6, 100, 3, 1, 1, 1, 1),   // two blocks of output channels
+		shape(2, 5, 128, 10, 3, 1, 1, 1, 1),  // channels in panels
+		shape(1, 8, 144, 7, 3, 2, 2, 2, 1),   // the same with a stride, dilated
 	}
 	odd := shape(2, 0, 6, 10, 0, 0, 0, 0, 2)
 	odd.H, odd.W, odd.KH, odd.KW, odd.StrideH, odd.StrideW, odd.PadH, odd.PadW, odd.DilH, odd.DilW = 9, 14, 2, 5, 1, 3, 1, 0, 3, 1
