@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -487,6 +488,17 @@ func TestFoldersOfOthersAreLeftAlone(t *testing.T) {
 		t.Errorf("status %d, %s", status, errs.String())
 	}
 	read(t, filepath.Join(m.out, "folders", "precious.txt"))
+}
+
+func TestPathsAreEscapedForPathAndQuery(t *testing.T) {
+	const name = "a b/한+&=;#?%/x.png"
+	text := escapePath(name)
+	if query, err := url.ParseQuery("d=" + text); err != nil || query.Get("d") != name {
+		t.Errorf("as a query, %s is %q, %v", text, query.Get("d"), err)
+	}
+	if u, err := url.Parse("https://host/" + text); err != nil || u.Path != "/"+name {
+		t.Errorf("as a path, %s is %v, %v", text, u, err)
+	}
 }
 
 func TestNamesOfFilesAreSafe(t *testing.T) {

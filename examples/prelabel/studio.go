@@ -105,11 +105,16 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// escapePath escapes every part of a path for a URL and keeps the slashes.
+// inQuery are characters that may stand in the path of a URL as they are, and
+// mean something in a query, where Label Studio has the paths of local files.
+var inQuery = strings.NewReplacer("+", "%2B", "&", "%26", "=", "%3D", ";", "%3B")
+
+// escapePath escapes every part of a path for the path or the query of a URL and
+// keeps the slashes.
 func escapePath(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
+		parts[i] = inQuery.Replace(url.PathEscape(p))
 	}
 	return strings.Join(parts, "/")
 }
