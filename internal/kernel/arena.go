@@ -15,11 +15,14 @@ const Align = 64
 // for concurrent use. The zero value is ready.
 type Arena struct {
 	mu    sync.Mutex
-	free  [64][][]float32 // by size class
-	lent  int64           // elements out
+	free  [classes][][]float32 // by size class
+	lent  int64                // elements out
 	peak  int64
 	owned int64 // elements ever allocated and not dropped
 }
+
+// classes is enough for any int.
+const classes = 4 * 64
 
 // class is the index of the smallest size class that holds n elements; there
 // are four classes to every power of two, so at most a fifth is wasted.
@@ -30,7 +33,7 @@ func class(n int) (idx, size int) {
 	shift := bits.Len(uint(n-1)) - 3 // 8..: 4 steps per doubling
 	step := 1 << shift
 	size = (n + step - 1) / step * step
-	return min((shift-5)*4+(size>>shift)-4, 63), size
+	return (shift-5)*4 + (size >> shift) - 4, size
 }
 
 // Get lends n elements, 64-byte aligned, their contents undefined.
@@ -81,7 +84,7 @@ func (a *Arena) Peak() int64 {
 func (a *Arena) Trim() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.free = [64][][]float32{}
+	a.free = [classes][][]float32{}
 	a.owned = a.lent
 }
 

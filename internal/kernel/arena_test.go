@@ -1,13 +1,14 @@
 package kernel
 
 import (
+	"math"
 	"testing"
 	"unsafe"
 )
 
 func TestArenaClassHoldsItsSizeAndWastesLittle(t *testing.T) {
-	last := 0
-	for n := 1; n < 1<<22; n += 1 + n/97 {
+	last, seen := 0, map[int]int{}
+	for n := 1; n > 0 && n < math.MaxInt/2; n += 1 + n/97 {
 		idx, size := class(n)
 		if size < n || n > 256 && size > n+n/4+1 {
 			t.Fatalf("class(%d) has size %d", n, size)
@@ -15,10 +16,28 @@ func TestArenaClassHoldsItsSizeAndWastesLittle(t *testing.T) {
 		if again, same := class(size); again != idx || same != size {
 			t.Fatalf("class(%d) = %d,%d but class(%d) = %d,%d", n, idx, size, size, again, same)
 		}
-		if idx < last {
+		if idx < last || idx >= classes {
 			t.Fatalf("class(%d) = %d after %d", n, idx, last)
 		}
+		if other, ok := seen[idx]; ok && other != size {
+			t.Fatalf("class %d holds %d and %d elements", idx, other, size)
+		}
+		seen[idx] = size
 		last = idx
+	}
+}
+
+func TestArenaNeverLendsTooLittle(t *testing.T) {
+	var a Arena
+	sizes := []int{7_000_000, 9_000_000, 8_000_000, 12_000_000, 7_500_000}
+	for range 2 {
+		for _, n := range sizes {
+			s := a.Get(n)
+			if len(s) != n {
+				t.Fatalf("Get(%d) lent %d", n, len(s))
+			}
+			a.Put(s)
+		}
 	}
 }
 
