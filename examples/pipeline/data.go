@@ -15,6 +15,7 @@ import (
 type data struct {
 	name      string
 	classes   label.Classes
+	pool      dataset.Set // all images but those for testing
 	train     dataset.Set
 	held      dataset.Set // part of the training images, kept from training
 	test      dataset.Set
@@ -61,6 +62,7 @@ func open(o options) (*data, error) {
 	if d.classes, err = label.NewClasses(pool.Classes()...); err != nil {
 		return nil, err
 	}
+	d.pool = pool
 	train, held := pool, val
 	if d.val = held != nil; !d.val {
 		if train, held, err = dataset.HoldOut(pool, o.seed); err != nil {

@@ -21,6 +21,7 @@ type verdict struct {
 	best      *contender
 	decision  ood.Decision       // from held-out images
 	model     *winnow.Classifier // the better one, as it is saved
+	pre       *prelabelling      // nil without CLIP
 	row       ood.Row            // what it does to test images and strangers
 	ood       *ood.Evaluation
 	table     *ood.Table
@@ -129,6 +130,10 @@ func (v *verdict) print(w io.Writer) {
 			100*c.raw.test.Accuracy(), 100*c.ema.test.Accuracy(), 100*mean, c.time.Seconds())
 	}
 	t.Flush()
+	if p := v.pre; p != nil && p.model != nil {
+		fmt.Fprintf(w, "\nFrom raw images: CLIP itself is right on %.2f%%, %s trained on the %.1f%% of labels it was sure of on %.2f%%.\n",
+			100*p.zeroShot, v.best.title, 100*p.keptShare, 100*p.model.best().test.Accuracy())
+	}
 	chosen := v.best.best()
 	kind := "last weights"
 	if chosen.name == "ema" {

@@ -11,12 +11,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/winnow-go/winnow"
+	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/internal/golden"
 	"github.com/winnow-go/winnow/internal/rng"
+	"github.com/winnow-go/winnow/nn"
 )
 
 // folder writes a folder of n PNG files for each class: bars that lie, stand or
@@ -212,6 +215,52 @@ func TestBadDataIsAnErrorThatNamesIt(t *testing.T) {
 	}
 	if err := run(context.Background(), options{epochs: -1, out: filepath.Join(dir, "out")}, new(bytes.Buffer)); err == nil {
 		t.Error("negative epochs: no error")
+	}
+}
+
+// TestPrelabellingKeepsNothingOfGuesses runs the stage with a CLIP of random
+// weights, which is right by chance: the sample must say so, and nothing be
+// kept.
+func TestPrelabellingKeepsNothingOfGuesses(t *testing.T) {
+	dir := t.TempDir()
+	vocabulary, err := clip.TrainVocabulary(slices.Values([]string{"a photo of a lying bar", "standing", "leaning"}), 520)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := clip.New(clip.Config{
+		Embed: 16, Text: &clip.Text{Vocabulary: vocabulary.Size(), Context: 77, Width: 64, Layers: 1},
+		Vision: &clip.Vision{Kind: clip.ViT, Size: 16, Width: 64, Layers: 1, Patch: 8, MLP: 128, Act: "quick_gelu"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Initialize(m, 1)
+	if err := m.SetTokenizer(clip.NewTokenizer(vocabulary, clip.TokenizerOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(dir, "clip.safetensors")
+	if err := clip.Save(model, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	folder(t, filepath.Join(dir, "data", "train"), 80, "lying", "standing", "leaning")
+	folder(t, filepath.Join(dir, "data", "test"), 10, "lying", "standing", "leaning")
+	out := filepath.Join(dir, "out")
+	var log bytes.Buffer
+	o := options{data: filepath.Join(dir, "data"), out: out, clip: model, epochs: 1, batch: 16, seed: 1}
+	if err := run(context.Background(), o, &log); err != nil {
+		t.Fatal(err)
+	}
+	var s summary
+	text, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	p := s.Prelabel
+	if p == nil || p.RawImages != 180 || p.AccuracyAll == nil || p.KeptFraction == nil || *p.KeptFraction != 0 || p.AccuracyKept != nil || p.Kept != nil || p.TrueLabel == nil {
+		t.Errorf("prelabel %+v after\n%s", p, log.String())
 	}
 }
 

@@ -46,6 +46,17 @@ func recipes(o options, d *data) []recipe {
 	}
 }
 
+// again is a recipe by its name, with an optimizer that has no past.
+func again(o options, d *data, name string) recipe {
+	all := recipes(o, d)
+	for _, r := range all {
+		if r.name == name {
+			return r
+		}
+	}
+	return all[0]
+}
+
 // epochs is how long each model trains if nobody says.
 func epochs(o options, d *data) int {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/report"
 )
@@ -26,6 +27,24 @@ type summary struct {
 	ECEBefore   *float64                `json:"ece_before"` // on the test images
 	ECEAfter    *float64                `json:"ece_after"`
 	OOD         oodSummary              `json:"ood"`
+	Prelabel    *prelabelSummary        `json:"prelabel"` // null without CLIP
+}
+
+// prelabelSummary is about the labels that CLIP proposed for raw images, and
+// what a model learns from those that were kept.
+type prelabelSummary struct {
+	RawImages    int             `json:"raw_images"`
+	AccuracyAll  *float64        `json:"accuracy_all"`
+	KeptFraction *float64        `json:"kept_fraction"`
+	AccuracyKept *float64        `json:"accuracy_kept"`
+	Precision    float64         `json:"precision_wanted"`
+	Thresholds   clip.Thresholds `json:"thresholds"`
+	Warnings     []string        `json:"warnings"` // about the prompts
+	// Accuracies on the test images: of CLIP itself, of the model trained on
+	// kept labels, and of the same model trained on true labels.
+	ZeroShot  *float64 `json:"zero_shot_test_accuracy"`
+	Kept      *float64 `json:"kept_labels_test_accuracy"`
+	TrueLabel *float64 `json:"true_labels_test_accuracy"`
 }
 
 type modelSummary struct {
@@ -65,6 +84,16 @@ func (v *verdict) summary() (summary, error) {
 	}
 	if v.ood != nil {
 		s.OOD.AUROC, s.OOD.FPR95 = orNull(v.ood.AUROC), orNull(v.ood.FPR95)
+	}
+	if p := v.pre; p != nil {
+		s.Prelabel = &prelabelSummary{
+			RawImages: p.raw, AccuracyAll: orNull(p.accuracyAll), KeptFraction: orNull(p.keptShare), AccuracyKept: orNull(p.accuracy),
+			Precision: p.fit.Precision, Thresholds: p.fit.Thresholds, Warnings: p.report.Warnings,
+			ZeroShot: orNull(p.zeroShot), TrueLabel: orNull(v.best.best().test.Accuracy()),
+		}
+		if p.model != nil {
+			s.Prelabel.Kept = orNull(p.model.best().test.Accuracy())
+		}
 	}
 	for _, c := range v.runs {
 		cm, err := confusion(v.data.classes, c.best().test)
