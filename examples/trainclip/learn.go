@@ -40,8 +40,8 @@ func build(p *pairs) (*clip.Model, error) {
 }
 
 const (
-	peakRate    = 2e-3
-	warmup      = 0.08 // share of the steps
+	peakRate    = 4e-3
+	warmup      = 0.05 // share of the steps
 	weightDecay = 0.05
 	longestStep = 1.0  // norm that gradients are cut down to
 	average     = 0.99 // decay of the averaged weights
@@ -50,7 +50,8 @@ const (
 
 // learn trains m and leaves the average of its weights in it.
 func learn(ctx context.Context, m *clip.Model, p *pairs, dev *nn.Device, o options, w io.Writer) error {
-	nn.Initialize(m, o.seed)
+	words := newGuesser(m)
+	nn.Initialize(words, o.seed)
 	avg := &ema.Average{Decay: average}
 	if err := avg.Start(m); err != nil {
 		return err
@@ -71,7 +72,8 @@ func learn(ctx context.Context, m *clip.Model, p *pairs, dev *nn.Device, o optio
 		}
 		t.Seed(o.seed, uint64(step))
 		x := tensor.New(tensor.WithShape(p.batch, side, side, 3), tensor.WithBacking(b.images))
-		loss, err := descend(t, m, x, b.tokens, optimizer, schedule.Rate(step, o.steps))
+		help := 1 - float64(step)/float64(o.steps)
+		loss, err := descend(t, m, words, help, x, b, optimizer, schedule.Rate(step, o.steps))
 		if err != nil {
 			return fmt.Errorf("step %d: %w", step+1, err)
 		}
@@ -92,20 +94,24 @@ func learn(ctx context.Context, m *clip.Model, p *pairs, dev *nn.Device, o optio
 	return nil
 }
 
-// descend makes one step and returns the loss before it.
-func descend(t *nn.Tape, m *clip.Model, x *tensor.Dense, tokens [][]int32, optimizer train.Optimizer, rate float64) (float64, error) {
+// descend makes one step and returns the contrastive loss before it. help is the
+// weight of the guesses.
+func descend(t *nn.Tape, m *clip.Model, words *guesser, help float64, x *tensor.Dense, b batch, optimizer train.Optimizer, rate float64) (float64, error) {
 	defer t.Reset()
-	l := train.Contrastive(t, m.Image(t, t.Input(x)), m.Text(t, tokens), m.Scale())
-	if err := t.Backward(l); err != nil {
+	images, texts := m.Image(t, t.Input(x)), m.Text(t, b.tokens)
+	contrast := train.Contrastive(t, images, texts, m.Scale())
+	contrast.Keep()
+	guesses := t.Add(words.loss(t, images, b.words), words.loss(t, texts, b.words))
+	if err := t.Backward(t.Add(contrast, t.Times(guesses, float32(help)))); err != nil {
 		return 0, err
 	}
-	v, err := l.Floats()
+	v, err := contrast.Floats()
 	if err != nil {
 		return 0, err
 	}
 	var updates []train.Update
 	squares := 0.0
-	for _, p := range m.Params() {
+	for _, p := range words.Params() {
 		g := t.Gradient(p)
 		if g == nil {
 			continue

@@ -42,7 +42,7 @@ type options struct {
 
 // What is trained if nobody says otherwise.
 const (
-	defaultSteps = 800
+	defaultSteps = 1500
 	defaultBatch = 128
 	defaultTests = 2000
 )

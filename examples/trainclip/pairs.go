@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/winnow-go/winnow/clip"
@@ -19,7 +20,7 @@ const (
 
 	side           = 32   // of a picture in pixels
 	vocabularySize = 1024 // tokens, at most
-	vocabularyFrom = 8000 // captions that the vocabulary is learned from
+	vocabularyFrom = 2000 // captions that the vocabulary is learned from
 	strangeEvery   = 8    // one pair in so many is of another category
 )
 
@@ -30,12 +31,14 @@ type pairs struct {
 	transform      transform.Config
 	vocabulary     *clip.Vocabulary
 	tokenizer      *clip.Tokenizer
+	common         map[int32]bool // tokens of every tenth caption or more, which tell nothing
 }
 
 // batch is what a step learns from.
 type batch struct {
 	images []float32 // [N,side,side,3]
 	tokens [][]int32 // [N][clip.Context]
+	words  []float32 // [N,V], shares of tokens in what a caption tells
 }
 
 func newPairs(o options, workers int) (*pairs, error) {
@@ -55,6 +58,7 @@ func newPairs(o options, workers int) (*pairs, error) {
 		return nil, err
 	}
 	p.tokenizer = clip.NewTokenizer(p.vocabulary, clip.TokenizerOptions{})
+	p.findCommon()
 	return p, nil
 }
 
@@ -77,9 +81,40 @@ func (p *pairs) captions(n int) iter.Seq[string] {
 	}
 }
 
+// findCommon finds the tokens that every tenth caption has: articles, full
+// stops, "photo".
+func (p *pairs) findCommon() {
+	const n = 1000
+	counts := map[int32]int{}
+	for text := range p.captions(n) {
+		ids := p.tokenizer.Encode(text)
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
+			counts[id]++
+		}
+	}
+	p.common = map[int32]bool{}
+	for id, times := range counts {
+		p.common[id] = times > n/10
+	}
+}
+
+// told spreads a share of 1 over those tokens of a caption that are not common,
+// or over all of them where there is no other.
+func (p *pairs) told(shares []float32, text string) {
+	all := p.tokenizer.Encode(text)
+	ids := slices.DeleteFunc(slices.Clone(all), func(id int32) bool { return p.common[id] })
+	if len(ids) == 0 {
+		ids = all
+	}
+	for _, id := range ids {
+		shares[id] += 1 / float32(len(ids))
+	}
+}
+
 // draw makes the batch of a step. Pair i depends on i alone.
 func (p *pairs) draw(step int) (batch, error) {
-	b := batch{images: make([]float32, p.batch*p.transform.Len()), tokens: make([][]int32, p.batch)}
+	b := batch{images: make([]float32, p.batch*p.transform.Len()), tokens: make([][]int32, p.batch), words: make([]float32, p.batch*p.vocabulary.Size())}
 	errs := make([]error, p.workers)
 	var wg sync.WaitGroup
 	for w := range p.workers {
@@ -109,6 +144,8 @@ func (p *pairs) pair(b batch, i, j int) error {
 	if err := p.transform.Apply(b.images[j*n:(j+1)*n], img); err != nil {
 		return fmt.Errorf("%s: %w", set.Name(i), err)
 	}
-	b.tokens[j], err = p.tokenizer.Tokens(set.Caption(i), clip.Context)
+	text, v := set.Caption(i), p.vocabulary.Size()
+	p.told(b.words[j*v:(j+1)*v], text)
+	b.tokens[j], err = p.tokenizer.Tokens(text, clip.Context)
 	return err
 }
