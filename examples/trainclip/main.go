@@ -5,9 +5,11 @@
 //	go run ./examples/trainclip -out tiny.safetensors -seed 2 -steps 1200
 //
 // The image tower is a ConvNeXt for 32x32 pixels, the text tower a causal
-// Transformer of two layers with a byte-pair vocabulary of 1,024 tokens that is
-// learned from the captions. Both learn together, by the symmetric contrastive
-// loss with a learned temperature (Radford et al. 2021, arXiv:2103.00020).
+// Transformer of two layers with a byte-pair vocabulary of about a thousand
+// tokens that is learned from the captions. Both learn together, by the symmetric
+// contrastive loss with a learned temperature (Radford et al. 2021,
+// arXiv:2103.00020); in the beginning they are helped by a layer that guesses
+// the captions' words (guess.go). It takes about six minutes of processor time.
 //
 // The pictures are in the training style of package dataset/scenes, never in its
 // test style, and each is seen once; one in eight is of another category than

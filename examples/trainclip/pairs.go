@@ -82,7 +82,7 @@ func (p *pairs) captions(n int) iter.Seq[string] {
 }
 
 // findCommon finds the tokens that every tenth caption has: articles, full
-// stops, "photo".
+// stops, "of", the colour that most things have.
 func (p *pairs) findCommon() {
 	const n = 1000
 	counts := map[int32]int{}

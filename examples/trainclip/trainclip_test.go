@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,5 +87,33 @@ func TestWrongOptionsAndInterruptsAreErrors(t *testing.T) {
 	cancel()
 	if err := run(ctx, good, io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
+	}
+}
+
+func TestWordsToGuessTellSomething(t *testing.T) {
+	p, err := newPairs(options{seed: 1, steps: 1, batch: 64}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := func(word string) int32 { return p.tokenizer.Encode(word)[0] }
+	if !p.common[first("a")] || p.common[first("cat")] || p.common[first("orange")] {
+		t.Errorf("common tokens are wrong: a %v, cat %v, orange %v", p.common[first("a")], p.common[first("cat")], p.common[first("orange")])
+	}
+	b, err := p.draw(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := p.vocabulary.Size()
+	for i := range p.batch {
+		sum, common := 0.0, 0.0
+		for id, share := range b.words[i*v : (i+1)*v] {
+			sum += float64(share)
+			if p.common[int32(id)] {
+				common += float64(share)
+			}
+		}
+		if math.Abs(sum-1) > 1e-6 || common != 0 && common < 0.999999 {
+			t.Errorf("%q: shares add up to %v, those of common tokens to %v", p.at(i).Caption(i), sum, common)
+		}
 	}
 }
