@@ -54,9 +54,9 @@ func pixelsOf(s *Set, i int) []uint8 {
 // TestCaptionsNameTheCategory: nine in ten do, and hardly any another one.
 func TestCaptionsNameTheCategory(t *testing.T) {
 	for name, s := range map[string]*Set{
-		"known":     mustNew(t, Options{Seed: 3, N: 4000}),
-		"strangers": mustStrangers(t, Options{Seed: 3, N: 4000}),
-		"testing":   mustNew(t, Options{Seed: 3, N: 4000, Style: Testing}),
+		"known":     mustNew(t, Options{Seed: 3, N: 2000}),
+		"strangers": mustStrangers(t, Options{Seed: 3, N: 2000}),
+		"testing":   mustNew(t, Options{Seed: 3, N: 2000, Style: Testing}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var words [][]*regexp.Regexp // of each category
@@ -84,10 +84,10 @@ func TestCaptionsNameTheCategory(t *testing.T) {
 					none++
 				}
 			}
-			share := func(n int) float64 { return float64(n) / 4000 }
-			// Shares of 4,000 draws lie within 5 standard deviations.
+			share := func(n int) float64 { return float64(n) / 2000 }
+			// Shares of 2,000 draws lie within 5 standard deviations.
 			within := func(what string, n int, want float64) {
-				if d := 5 * math.Sqrt(want*(1-want)/4000); math.Abs(share(n)-want) > d {
+				if d := 5 * math.Sqrt(want*(1-want)/2000); math.Abs(share(n)-want) > d {
 					t.Errorf("%s: %.4f, want %.4f±%.4f", what, share(n), want, d)
 				}
 			}
@@ -180,14 +180,14 @@ func TestCaptionKnowsThePose(t *testing.T) {
 // TestCaptionKnowsTreesAndBoats looks for what tells the kinds apart: the draws
 // that poseOf repeats are those of tree and boat.
 func TestCaptionKnowsTreesAndBoats(t *testing.T) {
-	s := mustNew(t, Options{Seed: 4, N: 3000})
+	s := mustNew(t, Options{Seed: 4, N: 1500})
 	counts := map[string]int{}
 	for i := range s.Len() {
 		f := s.facts(i)
 		counts[f.category+" "+f.pose]++
 	}
 	for pose, want := range map[string]float64{"tree conifer": 0.25, "tree narrow": 0.25, "boat sails": 2. / 3, "boat funnels": 1. / 3} {
-		if got := float64(counts[pose]) / 300; math.Abs(got-want) > 5*math.Sqrt(want*(1-want)/300) {
+		if got := float64(counts[pose]) / 150; math.Abs(got-want) > 5*math.Sqrt(want*(1-want)/150) {
 			t.Errorf("%s: %.3f of its category, want %.3f", pose, got, want)
 		}
 	}
