@@ -70,6 +70,11 @@ func TestWhatIsNotThereIsSkippedAndSaysHowToGetIt(t *testing.T) {
 		{"WINNOW_WEIGHTS", "weights", func(t testing.TB) { Weights(t, "x.safetensors") }},
 	} {
 		t.Setenv(c.variable, filepath.Join(t.TempDir(), "nowhere"))
+		t.Setenv("WINNOW_REQUIRE_GOLDENS", "1")
+		if skipped, failed := run(t, c.find); skipped != "" || !strings.Contains(failed, "nowhere") {
+			t.Errorf("%s: required, but skipped %q, failed %q", c.variable, skipped, failed)
+		}
+		t.Setenv("WINNOW_REQUIRE_GOLDENS", "")
 		skipped, failed := run(t, c.find)
 		if failed != "" || !strings.Contains(skipped, "nowhere") || !strings.Contains(skipped, "set "+c.variable) || !strings.Contains(skipped, "../shared/"+c.folder) {
 			t.Errorf("%s: skipped %q, failed %q", c.variable, skipped, failed)
