@@ -9,7 +9,7 @@
 // tokens that is learned from the captions. Both learn together, by the symmetric
 // contrastive loss with a learned temperature (Radford et al. 2021,
 // arXiv:2103.00020); in the beginning they are helped by a layer that guesses
-// the captions' words (guess.go). It takes about six minutes of processor time.
+// the captions' words (guess.go). It takes about four minutes of processor time.
 //
 // The pictures are in the training style of package dataset/scenes, never in its
 // test style, and each is seen once; one in eight is of another category than
@@ -44,7 +44,7 @@ type options struct {
 
 // What is trained if nobody says otherwise.
 const (
-	defaultSteps = 1500
+	defaultSteps = 1000
 	defaultBatch = 128
 	defaultTests = 2000
 )
