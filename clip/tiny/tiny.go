@@ -26,8 +26,8 @@
 //	go generate ./clip/tiny
 //
 // runs the command that the file has in its metadata, under "command": about four
-// minutes of processor time. The weights come out the same on the same kind of processor. They are
-// winnow's own, under the licence of the module, Apache-2.0.
+// minutes of processor time. The weights come out the same on the same kind of
+// processor. They are winnow's own, under the licence of the module, Apache-2.0.
 package tiny
 
 import (
