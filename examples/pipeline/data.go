@@ -88,7 +88,7 @@ func open(o options) (*data, error) {
 
 // scenes draws the default data.
 func (d *data) scenes(o options) error {
-	n, tests := 10000, 2000
+	n, tests := 12000, 2000
 	if o.quick {
 		n, tests = 5000, 1000
 	}

@@ -13,8 +13,9 @@
 // -data it draws its own images (package dataset/scenes): a training style, a
 // test style that differs, and strangers.
 //
-// With -clip it first treats the training images as if nobody had labelled them
-// but for a sample of 400, proposes labels with CLIP, keeps those that the sample
+// -prelabel puts a stage before that treats the training images as if nobody had
+// labelled them but for a sample of 400, proposes labels with CLIP (-clip, or the
+// small one that is embedded for the drawn scenes), keeps those that the sample
 // says are right often enough, and trains the better model on them too, so that
 // its accuracy stands beside that with true labels.
 //
@@ -45,6 +46,7 @@ type options struct {
 	seed                 uint64
 	quick, noMirror      bool
 	clip, prompts        string
+	prelabel             bool
 	precision            float64
 }
 
@@ -59,7 +61,8 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 0, "images per step; 0 means 128, or 64 for less than 20,000 images")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
 	flag.BoolVar(&o.quick, "quick", false, "fewer images and epochs: under 40 seconds on the drawn scenes")
-	flag.StringVar(&o.clip, "clip", "", "CLIP model, a folder or a file, that labels the training images before anybody looks; empty leaves that stage out")
+	flag.StringVar(&o.clip, "clip", "", "CLIP model, a folder or a file, that labels the training images before anybody looks; implies -prelabel")
+	flag.BoolVar(&o.prelabel, "prelabel", false, "label the training images with CLIP first and train on what is kept as well; the drawn scenes have a small CLIP of their own")
 	flag.StringVar(&o.prompts, "prompts", "", "file of classes and their descriptions for -clip; empty takes the names of the classes")
 	flag.Float64Var(&o.precision, "precision", 0.95, "share of the kept labels that should be right")
 	mirror := flag.Bool("mirror", true, "mirror and shift images in training (never done to IDX files); switch off where left and right matter")

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/winnow-go/winnow/clip"
+	"github.com/winnow-go/winnow/clip/tiny"
 	"github.com/winnow-go/winnow/dataset"
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/train"
@@ -59,8 +60,9 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 		return nil, err
 	}
 	p.fit = p.report.Fit
-	if _, err := p.report.WriteTo(w); err != nil {
-		return nil, err
+	fmt.Fprintf(w, "  of the sample %.1f%% are named right\n", 100*p.report.Accuracy)
+	for _, warning := range p.report.Warnings {
+		fmt.Fprintf(w, "  %s\n", warning)
 	}
 	var index, labels []int
 	right, rightKept := 0, 0
@@ -87,8 +89,8 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 	p.accuracyAll = float64(right) / float64(p.raw)
 	p.keptShare = float64(len(index)) / float64(p.raw)
 	p.accuracy = float64(rightKept) / float64(len(index))
-	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept (%s), and of those %s are right\n",
-		100*p.accuracyAll, 100*p.keptShare, p.fit.Thresholds, percent(p.accuracy))
+	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept, and of those %s are right\n",
+		100*p.accuracyAll, 100*p.keptShare, percent(p.accuracy))
 	if p.zeroShot, err = accuracyOf(ctx, zs, d.test); err != nil {
 		return nil, err
 	}
@@ -102,7 +104,8 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 
 func sampleOf(pool dataset.Set) int { return min(sampleSize, pool.Len()/4) }
 
-// openCLIP opens the model of -clip; nil if there is none.
+// openCLIP opens the model of -clip, or the embedded one for the drawn scenes;
+// nil if none is wanted.
 func openCLIP(d *data, dev *nn.Device, o options) (*clip.Model, clip.Prompts, error) {
 	prompts := clip.Prompts{Classes: clip.Named(d.classes...)}
 	if o.prompts != "" {
@@ -118,9 +121,19 @@ func openCLIP(d *data, dev *nn.Device, o options) (*clip.Model, clip.Prompts, er
 			return nil, prompts, fmt.Errorf("%s: %w", o.prompts, err)
 		}
 	}
-	if o.clip != "" {
+	switch {
+	case o.clip != "":
 		m, err := clip.Open(o.clip, clip.Options{Device: dev})
 		return m, prompts, err
+	case o.prelabel && o.data == "":
+		m, err := tiny.Open()
+		if err == nil {
+			m.SetDevice(dev)
+		}
+		return m, prompts, err
+	}
+	if o.prelabel {
+		return nil, prompts, errors.New("-prelabel on images of your own needs a model: -clip")
 	}
 	return nil, prompts, nil
 }

@@ -67,7 +67,7 @@ func epochs(o options, d *data) int {
 	case o.quick:
 		return 3
 	case o.data == "":
-		return 8
+		return 7
 	}
 	return min(max(400_000/d.train.Len(), 2), 20)
 }

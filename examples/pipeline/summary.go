@@ -143,10 +143,20 @@ func (v *verdict) save(dir string) error {
 		{"sweep.png", func(w io.Writer) error { return report.Sweep(w, title+": what refusing costs", v.table, v.row) }},
 		{"sweep.txt", func(w io.Writer) error { _, err := v.table.WriteTo(w); return err }},
 		{"sweep.csv", v.table.WriteCSV},
+		{"prelabel.txt", func(w io.Writer) error {
+			if v.pre == nil {
+				return nil
+			}
+			_, err := v.pre.report.WriteTo(w)
+			return err
+		}},
 	} {
 		var b bytes.Buffer
 		if err := f.write(&b); err != nil {
 			return err
+		}
+		if b.Len() == 0 { // a stage that was left out
+			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, f.name), b.Bytes(), 0o644); err != nil {
 			return err
