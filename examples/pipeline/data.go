@@ -90,7 +90,7 @@ func open(o options) (*data, error) {
 func (d *data) scenes(o options) error {
 	n, tests := 12000, 2000
 	if o.quick {
-		n, tests = 5000, 1000
+		n, tests = 4000, 1000
 	}
 	d.name = "drawn scenes"
 	var err error
