@@ -184,6 +184,8 @@ func (p *prelabelling) trainOnKept(ctx context.Context, r recipe, d *data, dev *
 	if pseudo.held, err = dataset.Prepare(held, d.transform, 0); err != nil {
 		return err
 	}
+	// As many steps as with all labels: fewer images, more epochs.
+	o.epochs = max(epochs(o, d)*d.train.Len()/kept.Len(), 1)
 	r.title += " on kept labels"
 	p.model, err = compete(ctx, r, &pseudo, dev, o, w)
 	return err
