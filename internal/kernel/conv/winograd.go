@@ -149,7 +149,7 @@ func (c *winograd) output(a *kernel.Arena, v []float32, part, lo, hi, from, to i
 	var epi kernel.Epilogue[float32]
 	for j := from; j < to; j++ {
 		col := j * panel
-		gemm.MulParts(w.src, w.part, v, part, c.pitch, hi-lo, c.form.parts(), c.filters, j)
+		gemm.MulParts(w.src, w.part, v, part, c.pitch, hi-lo, c.form.parts(), c.filters, j, 1)
 		w.dst, w.cols = c.dst[col:], min(panel, c.k-col)
 		if c.epi.Empty() {
 			w.run(c.form)

@@ -15,7 +15,7 @@ func gflops(b *testing.B, flop float64) {
 
 // each runs f as a benchmark of every variant.
 func each(b *testing.B, shape string, f func(b *testing.B)) {
-	for _, v := range []cpu.Variant{cpu.AVX2, cpu.Generic} {
+	for _, v := range []cpu.Variant{cpu.AVX512, cpu.AVX2, cpu.Generic} {
 		if !cpu.Has(v) {
 			continue
 		}
@@ -46,19 +46,6 @@ func BenchmarkMul(b *testing.B) {
 				Mul(y, s.n, s.m, Operand[float32]{x, s.k, 1}, w, false, nil, 0)
 			}
 			gflops(b, 2*float64(s.m)*float64(s.k)*float64(s.n))
-		})
-	}
-}
-
-// BenchmarkMulPlain measures dw [out,in] = dyᵀ x, with x read where it lies.
-func BenchmarkMulPlain(b *testing.B) {
-	for _, s := range []struct{ rows, out, in int }{{784, 768, 192}, {6272, 64, 64}, {1024, 16, 144}, {512, 512, 512}} {
-		each(b, fmt.Sprintf("%dx%dx%d", s.rows, s.out, s.in), func(b *testing.B) {
-			x, dy, dw := filled(s.rows*s.in), filled(s.rows*s.out), filled(s.out*s.in)
-			for b.Loop() {
-				MulPlain(dw, s.in, s.out, s.in, s.rows, Operand[float32]{dy, 1, s.out}, Operand[float32]{x, s.in, 1}, false)
-			}
-			gflops(b, 2*float64(s.rows)*float64(s.out)*float64(s.in))
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // tile is the argument block of the assembly, whose generator knows the
 // offsets. Offsets in tables are in elements, steps and strides in bytes. The
-// kernel with R rows does
+// kernel with R rows and 16 columns does
 //
 //	for range tiles {
 //		for i in 0..R-1, j in 0..15: acc[i,j] = c[outs[i]+j] if accumulating, else 0
@@ -23,7 +23,8 @@ import (
 //		rows, outs = rows[R:], outs[R:]
 //	}
 //
-// where a nil bsegs lets each run follow the last one.
+// where a nil bsegs lets each run follow the last one. One with 32 columns has
+// the second half of them in the panel that begins panel bytes further on.
 type tile struct {
 	a, b, c          unsafe.Pointer
 	rows, outs       unsafe.Pointer
@@ -36,6 +37,9 @@ type tile struct {
 	resStride        int
 	mask             unsafe.Pointer
 	ahead            int // the first tile prefetches what lies so far from B, unless 0
+	panel            int // to the second panel of 32 columns; AVX-512
+	columns          int // a bit for each column; AVX-512
+	seg              int // the kernel's own
 }
 
 // Bits of tile.flags.
@@ -51,13 +55,16 @@ const (
 // masks holds, from element 16-n on, a mask of n columns.
 var masks = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
-func (b *block) avx2() {
+// assembly computes b, whose columns are those of one panel, or of two if the
+// variant takes them at once.
+func (b *block) assembly() {
 	t := tile{
 		a: unsafe.Pointer(unsafe.SliceData(b.a)), b: unsafe.Pointer(unsafe.SliceData(b.b)), c: unsafe.Pointer(unsafe.SliceData(b.dst)),
 		rows: unsafe.Pointer(unsafe.SliceData(b.rows)), outs: unsafe.Pointer(unsafe.SliceData(b.outs)),
 		segs: unsafe.Pointer(unsafe.SliceData(b.runs)), bsegs: unsafe.Pointer(unsafe.SliceData(b.bRuns)),
 		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
-		mask: unsafe.Pointer(&masks[16-b.cols]), ahead: 4 * b.ahead,
+		mask: unsafe.Pointer(&masks[max(nr-b.cols, 0)]), ahead: 4 * b.ahead,
+		panel: 4 * b.panel, columns: 1<<b.cols - 1,
 	}
 	if b.accumulate {
 		t.flags |= flagAccumulate
@@ -87,45 +94,33 @@ func (b *block) avx2() {
 			t.flags |= flagReLUFirst
 		}
 	}
-	q, r1, r2 := split(len(b.rows))
-	if q > 0 {
-		t.tiles = q
-		call(6, b.cols, &t)
-	}
-	if r1 > 0 {
-		t.tiles = 1
-		call(r1, b.cols, &t)
-	}
-	if r2 > 0 {
-		t.tiles = 1
-		call(r2, b.cols, &t)
-	}
+	t.mul(split(len(b.rows)), b.cols)
 }
 
-// avx2Parts computes parts products without an epilogue, whose A lie stepA
-// apart, their results stepDst, and their B one after another.
-func (b *block) avx2Parts(parts, stepA, stepDst int) {
+// parts computes parts products without an epilogue, whose A lie stepA apart,
+// their results stepDst, and their B one after another.
+func (b *block) parts(parts, stepA, stepDst int) {
 	stepB := b.run * nr
-	q, r1, r2 := split(len(b.rows))
+	s := split(len(b.rows))
 	t := tile{
 		segs: unsafe.Pointer(unsafe.SliceData(b.runs)),
 		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
+		panel: 4 * b.panel, columns: 1<<b.cols - 1,
 	}
-	for s := range parts {
-		t.a, t.b, t.c = unsafe.Pointer(&b.a[s*stepA]), unsafe.Pointer(&b.b[s*stepB]), unsafe.Pointer(&b.dst[s*stepDst])
+	for i := range parts {
+		t.a, t.b, t.c = unsafe.Pointer(&b.a[i*stepA]), unsafe.Pointer(&b.b[i*stepB]), unsafe.Pointer(&b.dst[i*stepDst])
 		t.rows, t.outs = unsafe.Pointer(unsafe.SliceData(b.rows)), unsafe.Pointer(unsafe.SliceData(b.outs))
 		t.ahead = 4 * stepB
-		if q > 0 {
-			t.tiles = q
-			call(6, nr, &t)
-		}
-		if r1 > 0 {
-			t.tiles = 1
-			call(r1, nr, &t)
-		}
-		if r2 > 0 {
-			t.tiles = 1
-			call(r2, nr, &t)
+		t.mul(s, b.cols)
+	}
+}
+
+// mul computes all tiles of the rows that s divides.
+func (t *tile) mul(s tiles, cols int) {
+	for _, part := range s {
+		if part.tiles > 0 {
+			t.tiles = part.tiles
+			call(part.rows, cols, t)
 		}
 	}
 }
@@ -137,6 +132,10 @@ func (b *block) avx2Parts(parts, stepA, stepDst int) {
 //go:noinline
 func call(rows, cols int, t *tile) {
 	p := (*byte)(unsafe.Pointer(t))
+	if chosen == cpu.AVX512 {
+		call512(rows, cols, p)
+		return
+	}
 	if cols == nr {
 		switch rows {
 		case 1:
@@ -170,11 +169,49 @@ func call(rows, cols int, t *tile) {
 	}
 }
 
+func call512(rows, cols int, p *byte) {
+	if cols > nr {
+		switch rows {
+		case 1:
+			mul1x32(p)
+		case 2:
+			mul2x32(p)
+		case 3:
+			mul3x32(p)
+		case 4:
+			mul4x32(p)
+		case 5:
+			mul5x32(p)
+		case 6:
+			mul6x32(p)
+		case 7:
+			mul7x32(p)
+		}
+		return
+	}
+	switch rows {
+	case 1:
+		mul1x16z(p)
+	case 2:
+		mul2x16z(p)
+	case 3:
+		mul3x16z(p)
+	case 4:
+		mul4x16z(p)
+	case 5:
+		mul5x16z(p)
+	case 6:
+		mul6x16z(p)
+	case 7:
+		mul7x16z(p)
+	}
+}
+
 // turn arranges the columns [j,j+16) of b, whose elements are neighbours in a
 // column, in a panel: so many of the rows as it returns.
 func turn(panel []float32, b Operand[float32], j, rows int) int {
 	squares := rows / 8
-	if chosen != cpu.AVX2 || squares == 0 {
+	if chosen == cpu.Generic || squares == 0 {
 		return 0
 	}
 	panel = panel[:8*squares*nr]

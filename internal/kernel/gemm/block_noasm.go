@@ -2,9 +2,9 @@
 
 package gemm
 
-func (b *block) avx2() { panic("gemm: no assembly in this build") }
+func (b *block) assembly() { panic("gemm: no assembly in this build") }
 
-func (b *block) avx2Parts(parts, stepA, stepDst int) { panic("gemm: no assembly in this build") }
+func (b *block) parts(parts, stepA, stepDst int) { panic("gemm: no assembly in this build") }
 
 // turn arranges as many rows as there is assembly for.
 func turn(panel []float32, b Operand[float32], j, rows int) int { return 0 }

@@ -36,7 +36,6 @@
 //
 // # Other operands
 //
-// [MulPlain] takes a B that is used once, as gradients of weights do.
 // [MulGather] finds A's rows and the runs of its columns through tables, which
 // makes a convolution a product without copying its windows (Dukhan 2019,
 // arXiv:1907.02129); [MulLines] reads B where it lies, which does the same for

@@ -1,7 +1,6 @@
 package gemm
 
 import (
-	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
@@ -93,89 +92,4 @@ func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
 	checkDst(len(dst), ldc, p.m, p.n)
 	p.check(dst)
 	p.mul(dst)
-}
-
-// MulPlain computes dst[i*ldc+j] (+)= Σ a(i,l) b(l,j), l ascending in [0,k), for
-// i in [0,m), j in [0,n), as [Mul] does and with the same results, without
-// packing all of B beforehand: right for a B that is used once and whose rows
-// are contiguous (b.ColStride must be 1), above all for the gradient of a
-// linear layer's weights, dyᵀ x.
-func MulPlain(dst []float32, ldc, m, n, k int, a, b Operand[float32], accumulate bool) {
-	a.check("A", m, k)
-	b.check("B", k, n)
-	checkDst(len(dst), ldc, m, n)
-	if b.ColStride != 1 && n > 1 {
-		panic("gemm: the rows of B are not contiguous")
-	}
-	if m == 0 || n == 0 {
-		return
-	}
-	run := [1]int{}
-	p := product{
-		ldc: ldc,
-		a:   a.Data, lda: a.RowStride, runs: run[:min(k, 1)], run: k, step: a.ColStride,
-		b: b.Data, panel: nr, bStep: b.RowStride,
-		m: m, n: n, accumulate: accumulate,
-	}
-	if k == 0 {
-		p.mul(dst)
-		return
-	}
-	if p.n = n / nr * nr; b.RowStride >= farApart && m >= manyRows {
-		p.n = 0
-	}
-	p.mul(dst)
-	for j := p.n; j < n; j += nr {
-		p.copied(dst[j:], j, min(nr, n-j))
-	}
-}
-
-// With rows of B so far apart, they push each other out of the nearest cache,
-// and copying a panel pays if it is read for so many rows of A.
-const (
-	farApart = 128
-	manyRows = 48
-)
-
-// copied multiplies by the columns [j,j+cols) of a B with one run, a part of
-// their panel at a time, which it copies. Nothing beyond B's last element is
-// read.
-func (p *product) copied(dst []float32, j, cols int) {
-	var part [256 * nr]float32
-	panel := part[:]
-	if chosen != cpu.AVX2 && p.run*nr > len(panel) {
-		s := scratch.Get().(*wide) // the portable code takes all of k at once
-		defer scratch.Put(s)
-		s.panel = grow(s.panel, p.run*nr)
-		panel = s.panel
-	}
-	q := *p
-	q.n, q.b, q.bStep = cols, panel, nr
-	for l := 0; l < p.run; l += len(panel) / nr {
-		rows := min(len(panel)/nr, p.run-l)
-		at := l*p.bStep + j
-		if cols == nr {
-			for i := range rows {
-				move((*[nr]float32)(panel[i*nr:]), (*[nr]float32)(p.b[at:]))
-				at += p.bStep
-			}
-		} else {
-			for i := range rows {
-				copy(panel[i*nr:][:cols], p.b[at:])
-				at += p.bStep
-			}
-		}
-		q.a, q.run = p.a[l*p.step:], rows
-		q.mul(dst)
-		q.accumulate = true
-	}
-}
-
-// move copies a row of a panel, in pieces that the compiler keeps in registers;
-// all at once it would call a function.
-func move(to, from *[nr]float32) {
-	*(*[4]float32)(to[0:]) = *(*[4]float32)(from[0:])
-	*(*[4]float32)(to[4:]) = *(*[4]float32)(from[4:])
-	*(*[4]float32)(to[8:]) = *(*[4]float32)(from[8:])
-	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
 }

@@ -64,6 +64,76 @@ func mul5x16mask(t *byte)
 //go:noescape
 func mul6x16mask(t *byte)
 
+// mul1x32 computes t.tiles tiles of 1 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul1x32(t *byte)
+
+// mul2x32 computes t.tiles tiles of 2 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul2x32(t *byte)
+
+// mul3x32 computes t.tiles tiles of 3 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul3x32(t *byte)
+
+// mul4x32 computes t.tiles tiles of 4 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul4x32(t *byte)
+
+// mul5x32 computes t.tiles tiles of 5 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul5x32(t *byte)
+
+// mul6x32 computes t.tiles tiles of 6 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul6x32(t *byte)
+
+// mul7x32 computes t.tiles tiles of 7 rows and the columns of two panels that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul7x32(t *byte)
+
+// mul1x16z computes t.tiles tiles of 1 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul1x16z(t *byte)
+
+// mul2x16z computes t.tiles tiles of 2 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul2x16z(t *byte)
+
+// mul3x16z computes t.tiles tiles of 3 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul3x16z(t *byte)
+
+// mul4x16z computes t.tiles tiles of 4 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul4x16z(t *byte)
+
+// mul5x16z computes t.tiles tiles of 5 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul5x16z(t *byte)
+
+// mul6x16z computes t.tiles tiles of 6 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul6x16z(t *byte)
+
+// mul7x16z computes t.tiles tiles of 7 rows and the columns of a panel that t.columns selects; t is a *tile, its fields are used up.
+//
+//go:noescape
+func mul7x16z(t *byte)
+
 // transpose computes dst[l*16+c] = src[c*step+l] for l from 0 to 8*squares-1 and c from 0 to 7.
 //
 //go:noescape
@@ -71,3 +141,6 @@ func transpose(dst *float32, src *float32, step int, squares int)
 
 // peak does 192 n floating-point operations (12 fused multiply-adds of 8 elements, n times) on registers; benchmarks measure the processor with it.
 func peak(n int)
+
+// peakWide does 768 n floating-point operations (24 fused multiply-adds of 16 elements, n times) on registers; benchmarks measure the processor with it.
+func peakWide(n int)

@@ -104,6 +104,15 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 	}
 }
 
+// move copies a row of a panel, in pieces that the compiler keeps in registers;
+// all at once it would call a function.
+func move(to, from *[nr]float32) {
+	*(*[4]float32)(to[0:]) = *(*[4]float32)(from[0:])
+	*(*[4]float32)(to[4:]) = *(*[4]float32)(from[4:])
+	*(*[4]float32)(to[8:]) = *(*[4]float32)(from[8:])
+	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
+}
+
 // Panels is the number of panels of 16 columns.
 func (p *Packed) Panels() int { return (p.n + nr - 1) / nr }
 

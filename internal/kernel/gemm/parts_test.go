@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
@@ -17,9 +18,8 @@ func TestPartsAreProducts(t *testing.T) {
 				b := Pack(layout{}.operand(t, s.parts*s.k, s.n, uint64(i)), s.parts*s.k, s.n)
 				lda := s.k + i%3
 				stepA, stepDst := s.m*lda+i%5, s.m*nr+i%4
-				size, room := 0, 0
+				size := 0
 				if s.m > 0 {
-					room = (s.parts-1)*stepDst + s.m*nr
 					if s.k > 0 {
 						size = (s.parts-1)*stepA + (s.m-1)*lda + s.k
 					}
@@ -27,18 +27,29 @@ func TestPartsAreProducts(t *testing.T) {
 				a := kerneltest.Guarded(t, size)
 				kerneltest.Normal(a, uint64(i)+50, 0, 1)
 				for panel := range b.Panels() {
-					dst := kerneltest.Guarded(t, room)
-					kerneltest.Normal(dst, 3, 0, 1)
-					MulParts(dst, stepDst, a, stepA, lda, s.m, s.parts, b, panel)
-					if s.m == 0 {
-						continue
-					}
-					of := b.Columns(panel, panel+1)
-					for part := range s.parts {
-						one := Pack(Operand[float32]{of.Panel(0)[part*s.k*nr:], nr, 1}, s.k, nr)
-						want := make([]float32, s.m*nr)
-						Mul(want, nr, s.m, Operand[float32]{a[min(part*stepA, len(a)):], lda, 1}, one, false, nil, 0)
-						kerneltest.Equal(t, fmt.Sprintf("panel %d, part %d", panel, part), dst[part*stepDst:][:s.m*nr], want)
+					for panels := 1; panels <= min(2, b.Panels()-panel); panels++ {
+						w := panels * nr
+						stepDst := s.m*w + stepDst - s.m*nr
+						room := 0
+						if s.m > 0 {
+							room = (s.parts-1)*stepDst + s.m*w
+						}
+						dst := kerneltest.Guarded(t, room)
+						kerneltest.Normal(dst, 3, 0, 1)
+						MulParts(dst, stepDst, a, stepA, lda, s.m, s.parts, b, panel, panels)
+						if s.m == 0 {
+							continue
+						}
+						of := b.Columns(panel, panel+panels)
+						for part := range s.parts {
+							one := Pack(Operand[float32]{of.Panel(0)[part*s.k*nr:], nr, 1}, s.k, nr)
+							if panels == 2 {
+								one.n, one.data = w, slices.Concat(one.data, of.Panel(1)[part*s.k*nr:][:s.k*nr])
+							}
+							want := make([]float32, s.m*w)
+							Mul(want, w, s.m, Operand[float32]{a[min(part*stepA, len(a)):], lda, 1}, one, false, nil, 0)
+							kerneltest.Equal(t, fmt.Sprintf("panel %d of %d, part %d", panel, panels, part), dst[part*stepDst:][:s.m*w], want)
+						}
 					}
 				}
 			})
@@ -80,11 +91,12 @@ func TestWrongPartsPanic(t *testing.T) {
 	b := Pack(layout{}.operand(t, 12, 16, 1), 12, 16)
 	a, dst := make([]float32, 3*2*4), make([]float32, 3*2*nr)
 	for what, f := range map[string]func(){
-		"parts":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 5, b, 0) },
-		"rows":   func() { MulParts(dst, 2*nr, a, 8, 4, MaxPartRows+1, 3, b, 0) },
-		"A":      func() { MulParts(dst, 2*nr, a[1:], 8, 4, 2, 3, b, 0) },
-		"result": func() { MulParts(dst[1:], 2*nr, a, 8, 4, 2, 3, b, 0) },
-		"panel":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 3, b, 1) },
+		"parts":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 5, b, 0, 1) },
+		"rows":   func() { MulParts(dst, 2*nr, a, 8, 4, MaxPartRows+1, 3, b, 0, 1) },
+		"A":      func() { MulParts(dst, 2*nr, a[1:], 8, 4, 2, 3, b, 0, 1) },
+		"result": func() { MulParts(dst[1:], 2*nr, a, 8, 4, 2, 3, b, 0, 1) },
+		"panel":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 3, b, 1, 1) },
+		"panels": func() { MulParts(dst, 2*nr, a, 8, 4, 2, 3, b, 0, 2) },
 	} {
 		func() {
 			defer func() {

@@ -11,12 +11,20 @@ import (
 // BenchmarkPeak is what one core can do at most: fused multiply-adds on
 // registers.
 func BenchmarkPeak(b *testing.B) {
-	if !cpu.Has(cpu.AVX2) {
-		b.Skip("needs AVX2 and FMA")
-	}
 	const n = 10_000
-	for b.Loop() {
-		peak(n)
+	for _, p := range []struct {
+		variant cpu.Variant
+		run     func(n int)
+		flop    float64
+	}{{cpu.AVX512, peakWide, 768}, {cpu.AVX2, peak, 192}} {
+		if !cpu.Has(p.variant) {
+			continue
+		}
+		b.Run("impl="+string(p.variant), func(b *testing.B) {
+			for b.Loop() {
+				p.run(n)
+			}
+			gflops(b, p.flop*n)
+		})
 	}
-	gflops(b, 192*n)
 }

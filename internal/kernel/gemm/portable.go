@@ -43,17 +43,14 @@ func (b *block) portable() {
 }
 
 // wide is scratch memory: the operands of a block in float64, a panel of B
-// [K,16] and two rows of A; and a panel copied by MulPlain.
-type wide struct {
-	a, b  []float64
-	panel []float32
-}
+// [K,16] and two rows of A.
+type wide struct{ a, b []float64 }
 
 var scratch = sync.Pool{New: func() any { return new(wide) }}
 
-func grow[T float32 | float64](s []T, n int) []T {
+func grow(s []float64, n int) []float64 {
 	if cap(s) < n {
-		return make([]T, n)
+		return make([]float64, n)
 	}
 	return s[:n]
 }

@@ -11,40 +11,43 @@ import (
 
 // Blocking. A block of A, up to 216 KiB, stays in the second cache while the
 // panels of B pass; a block of a panel, 32 KiB, serves all its rows. Smaller
-// blocks of k measured slower on Zen 4, whose first cache that fills. Neither
-// size shows in the results.
+// blocks of k measured slower on Zen 4, whose first cache that fills. None of
+// the sizes shows in the results.
 const (
-	mBlock = 108
-	kBlock = 512
+	mBlock = 112 // at most
+	kBlock = 512 // at most
 )
 
-// blockRows is the number of rows in a block of m: blocks of much the same
-// size, because a small one has all of B pass for little, and of whole tiles.
-func blockRows(m int) int {
-	if m <= mBlock {
+// blocking is how a variant divides a product: rows and columns of the largest
+// tile of its micro-kernels, rows and length of a block of A.
+type blocking struct{ rows, cols, m, k int }
+
+func (v blocking) blockRows(m int) int {
+	if m <= v.m {
 		return m
 	}
-	blocks := (m + mBlock - 1) / mBlock
-	return ((m+blocks-1)/blocks + 5) / 6 * 6
+	blocks := (m + v.m - 1) / v.m
+	return ((m+blocks-1)/blocks + v.rows - 1) / v.rows * v.rows
 }
 
-// depth is the length of a block of k. The portable code rounds where its sums
-// end, so it takes all of k at once.
-func depth() int {
-	if chosen == cpu.AVX2 {
-		return kBlock
+// sizes is the blocking of the variant that runs. The portable code rounds
+// where its sums end, so it takes all of k at once.
+func sizes() blocking {
+	switch chosen {
+	case cpu.AVX512:
+		return blocking{rows: 7, cols: 2 * nr, m: 112, k: 512}
+	case cpu.AVX2:
+		return blocking{rows: 6, cols: nr, m: 108, k: 512}
 	}
-	return math.MaxInt
+	return blocking{rows: 6, cols: nr, m: 108, k: math.MaxInt}
 }
 
 // chosen is the variant that runs. Tests replace it.
 var chosen = choose()
 
 func choose() cpu.Variant {
-	if cpu.Has(cpu.AVX2) {
-		return cpu.AVX2
-	}
-	return cpu.Generic
+	vs := cpu.Variants()
+	return vs[len(vs)-1]
 }
 
 // product is one multiplication: the operands of Mul, MulGather and MulLines
@@ -83,7 +86,8 @@ type block struct {
 	b          []float32
 	bRuns      []int
 	bStep      int
-	cols       int // 1..16
+	cols       int // 1..16, or 1..32
+	panel      int // from the first panel to the second
 	accumulate bool
 	epi        *kernel.Epilogue[float32] // nil unless this completes the sums; its activation is Identity or ReLU
 	row0, col0 int
@@ -172,7 +176,7 @@ func (p *product) mul(dst []float32) {
 		}
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
-	size := blockRows(p.m)
+	size := sizes().blockRows(p.m)
 	for i0 := 0; i0 < p.m; i0 += size {
 		rows := min(size, p.m-i0)
 		to := dst
@@ -198,7 +202,7 @@ func (p *product) mul(dst []float32) {
 // once reports whether every element of dst is written only when it is
 // complete, after its residual has been read.
 func (p *product) once() bool {
-	return chosen == cpu.AVX2 && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU) && len(p.runs) > 0 && p.run > 0 && len(p.runs)*p.run <= kBlock
+	return chosen != cpu.Generic && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU) && len(p.runs) > 0 && p.run > 0 && len(p.runs)*p.run <= sizes().k
 }
 
 // overlap reports whether two slices share memory.
@@ -213,18 +217,19 @@ func overlap(a, b []float32) bool {
 // replace computes a block of rows whose residual is the destination, a panel
 // at a time, because sums are parked in what is still to be added.
 func (p *product) replace(dst []float32, b block) {
-	var residual [mBlock * nr]float32
+	var residual [mBlock * 2 * nr]float32
+	wide := sizes().cols
 	stride := p.epi.ResidualStride
 	if stride == 0 {
 		stride = p.n
 	}
-	for j := 0; j < p.n; j += nr {
-		cols := min(nr, p.n-j)
+	for j := 0; j < p.n; j += wide {
+		cols := min(wide, p.n-j)
 		for i := range b.rows {
-			copy(residual[i*nr:][:cols], p.epi.Residual[(b.row0+i)*stride+j:])
+			copy(residual[i*wide:][:cols], p.epi.Residual[(b.row0+i)*stride+j:])
 		}
 		epi := *p.epi
-		epi.Residual, epi.ResidualStride = residual[:], nr
+		epi.Residual, epi.ResidualStride = residual[:], wide
 		if epi.Bias != nil {
 			epi.Bias = epi.Bias[j:]
 		}
@@ -286,7 +291,7 @@ func (p *product) sum(b block) {
 	var start [1]int
 	epi := b.epi
 	b.step, b.bStep, b.accumulate, b.epi = p.step, p.bStep, p.accumulate, nil
-	most := depth()
+	most := sizes().k
 	if p.run > most { // part of a run at a time
 		parts := (p.run + most - 1) / most
 		size := (p.run + parts - 1) / parts
@@ -328,28 +333,33 @@ func (p *product) sum(b block) {
 // begins bAt into each panel.
 func (p *product) panels(b block, bAt int) {
 	dst := b.dst
-	for j := 0; j < p.n; j += nr {
-		b.dst, b.b, b.col0, b.cols = dst[j:], p.b[j/nr*p.panel+bAt:], j, min(nr, p.n-j)
-		if b.ahead = p.panel; j+nr >= p.n {
-			b.ahead = len(b.runs)*b.run*b.bStep - (p.n-1)/nr*p.panel
+	cols := sizes().cols
+	b.panel = p.panel
+	for j := 0; j < p.n; j += cols {
+		b.dst, b.b, b.col0, b.cols = dst[j:], p.b[j/nr*p.panel+bAt:], j, min(cols, p.n-j)
+		if b.ahead = cols / nr * p.panel; j+cols >= p.n {
+			b.ahead = len(b.runs)*b.run*b.bStep - j/nr*p.panel
 		}
-		if chosen == cpu.AVX2 {
-			b.avx2()
-		} else {
+		if chosen == cpu.Generic {
 			b.portable()
+		} else {
+			b.assembly()
 		}
 	}
 }
 
-// split divides m rows into q tiles of six and two smaller ones, which may be
-// empty; none has fewer than four rows if that can be helped, because smaller
-// tiles wait for their own sums.
-func split(m int) (q, r1, r2 int) {
-	q, r1 = m/6, m%6
-	if r1 >= 1 && r1 <= 3 && q > 0 {
-		q--
-		r1 += 6
-		return q, (r1 + 1) / 2, r1 / 2
+// tiles is how rows are divided among the micro-kernels.
+type tiles [3]struct{ tiles, rows int }
+
+// split divides m rows into tiles of the largest size and two smaller ones,
+// which may be empty; none has fewer than half of that, rounded down, if that can be helped,
+// because smaller tiles wait for their own sums.
+func split(m int) tiles {
+	most := sizes().rows
+	q, rest := m/most, m%most
+	if rest == 0 || rest > most/2 || q == 0 {
+		return tiles{{q, most}, {min(rest, 1), rest}}
 	}
-	return q, r1, 0
+	rest += most
+	return tiles{{q - 1, most}, {1, (rest + 1) / 2}, {1, rest / 2}}
 }

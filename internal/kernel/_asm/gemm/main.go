@@ -1,16 +1,19 @@
-// Command gemm generates the micro-kernels of internal/kernel/gemm for AVX2
-// and FMA: mul1x16 ... mul6x16, and the same with masked columns.
+// Command gemm generates the micro-kernels of internal/kernel/gemm: for AVX2
+// and FMA mul1x16 ... mul6x16, and the same with masked columns; for AVX-512
+// mul1x32 ... mul7x32 and, for a single panel, mul1x16z ... mul7x16z.
 //
-// Register plan of the kernel with r rows:
+// Register plan of a kernel with r rows, for AVX2 and AVX-512:
 //
-//	Y0 ... Y(2r-1)   the tile, two vectors a row
-//	Y12 Y13          a row of B
-//	Y14 Y15          elements of A, spread
-//	AX BX CX DX SI DI the rows of A
+//	Y0 ... Y(2r-1)   Z0 ... Z(2r-1)  the tile, two vectors a row
+//	Y12 Y13          Z28 Z29         a row of B
+//	Y14 Y15          Z30 Z31         elements of A, spread
+//	                 K1 K2           masks of the columns
+//	AX BX CX DX SI DI (and BP)       the rows of A
 //	R8 R9            position in the rows, position in B
 //	R10 R11 R12      steps left in the run; bytes from step to step in A, in B
 //	R13              the argument block
-//	R14 R15          number of the run; scratch
+//	R14              number of the run; the way to the second panel
+//	R15              scratch
 package main
 
 import (
@@ -42,6 +45,9 @@ const (
 	tileResStride = 128
 	tileMask      = 136
 	tileAhead     = 144
+	tilePanel     = 152
+	tileSelect    = 160
+	tileSeg       = 168
 )
 
 // Bits of tile.flags.
@@ -55,18 +61,12 @@ const (
 )
 
 var (
-	acc  = []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11}
-	b0   = reg.Y12
-	b1   = reg.Y13
-	even = reg.Y14
-	odd  = reg.Y15
-	row  = []reg.GPPhysical{reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.RDI}
-)
-
-var (
 	at, bAt, left = reg.R8, reg.R9, reg.R10
 	step, bStep   = reg.R11, reg.R12
 	t, seg, tmp   = reg.R13, reg.R14, reg.R15
+	panel         = reg.R14 // of AVX-512, whose number of the run is in memory
+
+	row = []reg.GPPhysical{reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.RDI, reg.RBP}
 )
 
 func arg(off int) Mem { return Mem{Base: t, Disp: off} }
@@ -75,12 +75,29 @@ func main() {
 	ConstraintExpr("amd64,!purego")
 	for _, masked := range []bool{false, true} {
 		for rows := 1; rows <= 6; rows++ {
-			kernel(rows, masked)
+			avx2(rows, masked).kernel()
+		}
+	}
+	for _, vectors := range []int{2, 1} {
+		for rows := 1; rows <= 7; rows++ {
+			avx512(rows, vectors).kernel()
 		}
 	}
 	transpose()
-	peak()
+	peak("peak", 8, vectors("Y", 12))
+	peak("peakWide", 16, vectors("Z", 24))
 	Generate()
+}
+
+func vectors(kind string, n int) []reg.VecPhysical {
+	all := map[string][]reg.VecPhysical{
+		"Y": {reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11},
+		"Z": {
+			reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11,
+			reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23,
+		},
+	}
+	return all[kind][:n]
 }
 
 // transpose exchanges rows and columns of squares of eight by eight.
@@ -133,18 +150,23 @@ func transpose() {
 	RET()
 }
 
-// peak keeps twelve sums going in registers.
-func peak() {
-	TEXT("peak", NOSPLIT, "func(n int)")
-	Doc("peak does 192 n floating-point operations (12 fused multiply-adds of 8 elements, n times) on registers; benchmarks measure the processor with it.")
+// peak keeps as many sums going in registers as acc has.
+func peak(name string, width int, acc []reg.VecPhysical) {
+	TEXT(name, NOSPLIT, "func(n int)")
+	Doc(fmt.Sprintf("%s does %d n floating-point operations (%d fused multiply-adds of %d elements, n times) on registers; benchmarks measure the processor with it.",
+		name, 2*len(acc)*width, len(acc), width))
 	Load(Param("n"), left)
+	zero := reg.VecPhysical(reg.Y15)
+	if width == 16 {
+		zero = reg.Z31
+	}
+	VXORPS(zero, zero, zero)
 	for _, v := range acc {
 		VXORPS(v, v, v)
 	}
-	VXORPS(even, even, even)
 	Label("loop")
 	for _, v := range acc {
-		VFMADD231PS(even, even, v)
+		VFMADD231PS(zero, zero, v)
 	}
 	DECQ(left)
 	JNZ(LabelRef("loop"))
@@ -152,49 +174,87 @@ func peak() {
 	RET()
 }
 
-func kernel(rows int, masked bool) {
-	name := fmt.Sprintf("mul%dx16", rows)
-	what := "16 columns"
-	if masked {
-		name += "mask"
-		what = "the columns that t.mask selects"
+// shape is a kernel in the making: so many rows of so many vectors.
+type shape struct {
+	name, doc    string
+	rows, vector int // vectors in a row of the tile
+	acc, b       []reg.VecPhysical
+	spread       [2]reg.VecPhysical
+	width        int  // bytes of a vector
+	wide         bool // AVX-512
+	masked       bool // its columns: in the registers of spread, or always if wide
+}
+
+func avx2(rows int, masked bool) *shape {
+	s := &shape{
+		name: fmt.Sprintf("mul%dx16", rows), doc: "16 columns", rows: rows, vector: 2, width: 32, masked: masked,
+		acc: vectors("Y", 2*rows), b: []reg.VecPhysical{reg.Y12, reg.Y13}, spread: [2]reg.VecPhysical{reg.Y14, reg.Y15},
 	}
-	TEXT(name, NOSPLIT, "func(t *byte)")
+	if masked {
+		s.name += "mask"
+		s.doc = "the columns that t.mask selects"
+	}
+	return s
+}
+
+func avx512(rows, vector int) *shape {
+	s := &shape{
+		name: fmt.Sprintf("mul%dx32", rows), doc: "the columns of two panels that t.columns selects", rows: rows, vector: vector, width: 64, wide: true, masked: true,
+		acc: vectors("Z", vector*rows), b: []reg.VecPhysical{reg.Z28, reg.Z29}[:vector], spread: [2]reg.VecPhysical{reg.Z30, reg.Z31},
+	}
+	if vector == 1 {
+		s.name, s.doc = fmt.Sprintf("mul%dx16z", rows), "the columns of a panel that t.columns selects"
+	}
+	return s
+}
+
+func (s *shape) kernel() {
+	TEXT(s.name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s computes t.tiles tiles of %d rows and %s; t is a *tile, its fields are used up.", name, rows, what))
+	Doc(fmt.Sprintf("%s computes t.tiles tiles of %d rows and %s; t is a *tile, its fields are used up.", s.name, s.rows, s.doc))
+	if s.rows > 6 {
+		AllocLocal(8) // the assembler keeps BP in a function with a frame
+	}
 	Load(Param("t"), t)
 	MOVQ(arg(tileStep), step)
 	MOVQ(arg(tileBStep), bStep)
+	if s.wide {
+		MOVQ(arg(tileSelect), tmp)
+		KMOVW(tmp.As32(), reg.K1)
+		SHRQ(U8(16), tmp)
+		KMOVW(tmp.As32(), reg.K2)
+	}
 
 	Label("tile")
 	MOVQ(arg(tileRows), tmp)
 	MOVQ(arg(tileA), seg)
-	for i := range rows {
+	for i := range s.rows {
 		MOVQ(Mem{Base: tmp, Disp: 8 * i}, row[i])
 		LEAQ(Mem{Base: seg, Index: row[i], Scale: 4}, row[i])
 	}
 	TESTB(U8(accumulate), arg(tileFlags))
 	JNZ(LabelRef("resume"))
-	for i := range 2 * rows {
-		VXORPS(acc[i], acc[i], acc[i])
+	for _, v := range s.acc {
+		VXORPS(v, v, v)
 	}
 	JMP(LabelRef("sum"))
 	Label("resume")
-	masks(masked)
-	eachRow(rows, func(i int, c Mem) { load(masked, c, acc[2*i], acc[2*i+1]) })
+	s.masks()
+	s.eachRow(func(i int, c Mem) { s.load(c, s.sums(i)) })
 
 	Label("sum")
 	MOVQ(arg(tileB), bAt)
-	XORQ(seg, seg)
+	if s.wide {
+		MOVQ(U32(0), arg(tileSeg))
+		MOVQ(arg(tilePanel), panel)
+	} else {
+		XORQ(seg, seg)
+	}
 	Label("run")
-	MOVQ(arg(tileSegs), tmp)
-	MOVQ(Mem{Base: tmp, Index: seg, Scale: 8}, at)
-	SHLQ(U8(2), at)
-	MOVQ(arg(tileBSegs), tmp)
-	TESTQ(tmp, tmp)
-	JZ(LabelRef("follow"))
-	MOVQ(Mem{Base: tmp, Index: seg, Scale: 8}, bAt)
-	SHLQ(U8(2), bAt)
+	s.run(tileSegs, at)
+	CMPQ(arg(tileBSegs), U8(0))
+	JEQ(LabelRef("follow"))
+	s.run(tileBSegs, bAt)
 	ADDQ(arg(tileB), bAt)
 	Label("follow")
 	MOVQ(arg(tileRun), left)
@@ -202,134 +262,170 @@ func kernel(rows int, masked bool) {
 	TESTQ(tmp, tmp)
 	JNZ(LabelRef("stepAhead"))
 	Label("step")
-	steps(rows)
+	s.step()
 	DECQ(left)
 	JNZ(LabelRef("step"))
 	Label("ran")
-	INCQ(seg)
-	CMPQ(seg, arg(tileNSeg))
+	if s.wide {
+		INCQ(arg(tileSeg))
+		MOVQ(arg(tileSeg), tmp)
+		CMPQ(tmp, arg(tileNSeg))
+	} else {
+		INCQ(seg)
+		CMPQ(seg, arg(tileNSeg))
+	}
 	JNE(LabelRef("run"))
 	MOVQ(U32(0), arg(tileAhead))
 	JMP(LabelRef("summed"))
 
 	Label("stepAhead")
 	PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
-	steps(rows)
+	if s.wide && s.vector == 2 {
+		ADDQ(panel, bAt)
+		PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
+		SUBQ(panel, bAt)
+	}
+	s.step()
 	DECQ(left)
 	JNZ(LabelRef("stepAhead"))
 	JMP(LabelRef("ran"))
 
 	Label("summed")
-	masks(masked)
+	s.masks()
 	TESTB(U8(bias|scale|residual|reluFirst|reluLast), arg(tileFlags))
 	JZ(LabelRef("store"))
-	vector(masked, bias, tileBias, "bias", func(v0, v1 reg.VecPhysical) {
-		for i := range rows {
-			VADDPS(v0, acc[2*i], acc[2*i])
-			VADDPS(v1, acc[2*i+1], acc[2*i+1])
-		}
-	})
-	relu(rows, reluFirst, "reluFirst")
-	vector(masked, scale, tileScale, "scale", func(v0, v1 reg.VecPhysical) {
-		for i := range rows {
-			VMULPS(v0, acc[2*i], acc[2*i])
-			VMULPS(v1, acc[2*i+1], acc[2*i+1])
-		}
-	})
+	s.columns(bias, tileBias, "bias", func(v, acc reg.VecPhysical) { VADDPS(v, acc, acc) })
+	s.relu(reluFirst, "reluFirst")
+	s.columns(scale, tileScale, "scale", func(v, acc reg.VecPhysical) { VMULPS(v, acc, acc) })
 	TESTB(U8(residual), arg(tileFlags))
 	JZ(LabelRef("residual"))
 	MOVQ(arg(tileRes), tmp)
-	for i := range rows {
-		load(masked, Mem{Base: tmp}, b0, b1)
-		VADDPS(b0, acc[2*i], acc[2*i])
-		VADDPS(b1, acc[2*i+1], acc[2*i+1])
+	for i := range s.rows {
+		s.load(Mem{Base: tmp}, s.b)
+		for v, acc := range s.sums(i) {
+			VADDPS(s.b[v], acc, acc)
+		}
 		ADDQ(arg(tileResStride), tmp)
 	}
 	MOVQ(tmp, arg(tileRes))
 	Label("residual")
-	relu(rows, reluLast, "reluLast")
+	s.relu(reluLast, "reluLast")
 
 	Label("store")
-	eachRow(rows, func(i int, c Mem) {
-		if masked {
-			VMASKMOVPS(acc[2*i], even, c)
-			VMASKMOVPS(acc[2*i+1], odd, c.Offset(32))
-			return
-		}
-		VMOVUPS(acc[2*i], c)
-		VMOVUPS(acc[2*i+1], c.Offset(32))
-	})
-	ADDQ(U8(8*rows), arg(tileRows))
-	ADDQ(U8(8*rows), arg(tileOuts))
+	s.eachRow(func(i int, c Mem) { s.store(s.sums(i), c) })
+	ADDQ(U8(8*s.rows), arg(tileRows))
+	ADDQ(U8(8*s.rows), arg(tileOuts))
 	DECQ(arg(tileTiles))
 	JNZ(LabelRef("tile"))
 	VZEROUPPER()
 	RET()
 }
 
-// steps adds the products of one column of A and one row of B.
-func steps(rows int) {
-	VMOVUPS(Mem{Base: bAt}, b0)
-	VMOVUPS(Mem{Base: bAt, Disp: 32}, b1)
-	for i := range rows {
-		spread := even
-		if i%2 == 1 {
-			spread = odd
-		}
+// sums are the registers of a row of the tile.
+func (s *shape) sums(i int) []reg.VecPhysical { return s.acc[s.vector*i:][:s.vector] }
+
+// run sets to to where the present run begins according to a table.
+func (s *shape) run(table int, to reg.GPPhysical) {
+	MOVQ(arg(table), tmp)
+	number := seg
+	if s.wide {
+		number = left
+		MOVQ(arg(tileSeg), number)
+	}
+	MOVQ(Mem{Base: tmp, Index: number, Scale: 8}, to)
+	SHLQ(U8(2), to)
+}
+
+// step adds the products of one column of A and one row of B.
+func (s *shape) step() {
+	VMOVUPS(Mem{Base: bAt}, s.b[0])
+	switch {
+	case s.wide && s.vector == 2:
+		VMOVUPS(Mem{Base: bAt, Index: panel, Scale: 1}, s.b[1])
+	case s.vector == 2:
+		VMOVUPS(Mem{Base: bAt, Disp: s.width}, s.b[1])
+	}
+	for i := range s.rows {
+		spread := s.spread[i%2]
 		VBROADCASTSS(Mem{Base: row[i], Index: at, Scale: 1}, spread)
-		VFMADD231PS(b0, spread, acc[2*i])
-		VFMADD231PS(b1, spread, acc[2*i+1])
+		for v, acc := range s.sums(i) {
+			VFMADD231PS(s.b[v], spread, acc)
+		}
 	}
 	ADDQ(step, at)
 	ADDQ(bStep, bAt)
 }
 
-// masks puts the two masks where the spread elements of A were.
-func masks(masked bool) {
-	if masked {
+// masks puts AVX2's two masks where the spread elements of A were.
+func (s *shape) masks() {
+	if s.masked && !s.wide {
 		MOVQ(arg(tileMask), tmp)
-		VMOVUPS(Mem{Base: tmp}, even)
-		VMOVUPS(Mem{Base: tmp, Disp: 32}, odd)
+		VMOVUPS(Mem{Base: tmp}, s.spread[0])
+		VMOVUPS(Mem{Base: tmp, Disp: 32}, s.spread[1])
 	}
 }
 
-func load(masked bool, m Mem, v0, v1 reg.VecPhysical) {
-	if masked {
-		VMASKMOVPS(m, even, v0)
-		VMASKMOVPS(m.Offset(32), odd, v1)
-		return
+var columnMasks = []reg.OpmaskPhysical{reg.K1, reg.K2}
+
+func (s *shape) load(m Mem, to []reg.VecPhysical) {
+	for v, r := range to {
+		from := m.Offset(s.width * v)
+		switch {
+		case s.wide:
+			VMOVUPS_Z(from, columnMasks[v], r)
+		case s.masked:
+			VMASKMOVPS(from, s.spread[v], r)
+		default:
+			VMOVUPS(from, r)
+		}
 	}
-	VMOVUPS(m, v0)
-	VMOVUPS(m.Offset(32), v1)
+}
+
+func (s *shape) store(from []reg.VecPhysical, m Mem) {
+	for v, r := range from {
+		to := m.Offset(s.width * v)
+		switch {
+		case s.wide:
+			VMOVUPS(r, columnMasks[v], to)
+		case s.masked:
+			VMASKMOVPS(r, s.spread[v], to)
+		default:
+			VMOVUPS(r, to)
+		}
+	}
 }
 
 // eachRow calls f with the place of each row of the tile in the result.
-func eachRow(rows int, f func(i int, c Mem)) {
+func (s *shape) eachRow(f func(i int, c Mem)) {
 	MOVQ(arg(tileOuts), tmp)
 	MOVQ(arg(tileC), seg)
-	for i := range rows {
+	for i := range s.rows {
 		MOVQ(Mem{Base: tmp, Disp: 8 * i}, left)
 		f(i, Mem{Base: seg, Index: left, Scale: 4})
 	}
 }
 
-// vector applies a term of the epilogue that has an element per column.
-func vector(masked bool, flag, off int, label string, f func(v0, v1 reg.VecPhysical)) {
+// columns applies a term of the epilogue that has an element per column.
+func (s *shape) columns(flag, off int, label string, f func(v, acc reg.VecPhysical)) {
 	TESTB(U8(flag), arg(tileFlags))
 	JZ(LabelRef(label))
 	MOVQ(arg(off), tmp)
-	load(masked, Mem{Base: tmp}, b0, b1)
-	f(b0, b1)
+	s.load(Mem{Base: tmp}, s.b)
+	for i := range s.rows {
+		for v, acc := range s.sums(i) {
+			f(s.b[v], acc)
+		}
+	}
 	Label(label)
 }
 
 // relu takes the maximum with zero; the operand order lets NaN through.
-func relu(rows, flag int, label string) {
+func (s *shape) relu(flag int, label string) {
 	TESTB(U8(flag), arg(tileFlags))
 	JZ(LabelRef(label))
-	VXORPS(b0, b0, b0)
-	for i := range 2 * rows {
-		VMAXPS(acc[i], b0, acc[i])
+	VXORPS(s.b[0], s.b[0], s.b[0])
+	for _, acc := range s.acc {
+		VMAXPS(acc, s.b[0], acc)
 	}
 	Label(label)
 }
