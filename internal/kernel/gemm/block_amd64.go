@@ -36,10 +36,13 @@ type tile struct {
 	bias, scale, res unsafe.Pointer
 	resStride        int
 	mask             unsafe.Pointer
-	ahead            int // the first tile prefetches what lies so far from B, unless 0
-	panel            int // to the second panel of 32 columns; AVX-512
-	columns          int // a bit for each column; AVX-512
-	seg              int // the kernel's own
+	ahead            int     // the first tile prefetches what lies so far from B, unless 0
+	panel            int     // to the second panel of 32 columns; AVX-512
+	columns          int     // a bit for each column; AVX-512
+	seg              int     // the kernel's own
+	fetch            uintptr // where the next tile begins to prefetch, from two panels; AVX-512
+	fetchStep        int     // and how much further it goes with each step
+	fetching         int     // tiles that prefetch
 }
 
 // Bits of tile.flags.
@@ -94,8 +97,21 @@ func (b *block) assembly() {
 			t.flags |= flagReLUFirst
 		}
 	}
-	t.mul(split(len(b.rows)), b.cols)
+	s := split(len(b.rows))
+	t.prefetch(s)
+	t.mul(s, b.cols)
 }
+
+// prefetch divides the prefetching of the next part of B, as large as the
+// present one, among the first tiles, lest it holds one of them up.
+func (t *tile) prefetch(s tiles) {
+	t.fetch = uintptr(t.b) + uintptr(t.ahead)
+	t.fetching = min(s[0].tiles+s[1].tiles+s[2].tiles, mostFetching)
+	t.fetchStep = (t.bstep + t.fetching - 1) / t.fetching
+}
+
+// With so many tiles prefetching one step needs a cache line every few steps.
+const mostFetching = 8
 
 // parts computes parts products without an epilogue, whose A lie stepA apart,
 // their results stepDst, and their B one after another.
@@ -111,6 +127,7 @@ func (b *block) parts(parts, stepA, stepDst int) {
 		t.a, t.b, t.c = unsafe.Pointer(&b.a[i*stepA]), unsafe.Pointer(&b.b[i*stepB]), unsafe.Pointer(&b.dst[i*stepDst])
 		t.rows, t.outs = unsafe.Pointer(unsafe.SliceData(b.rows)), unsafe.Pointer(unsafe.SliceData(b.outs))
 		t.ahead = 4 * stepB
+		t.prefetch(s)
 		t.mul(s, b.cols)
 	}
 }

@@ -48,7 +48,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -191,7 +191,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -363,7 +363,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -564,7 +564,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -794,7 +794,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1053,7 +1053,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1302,7 +1302,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1451,7 +1451,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1629,7 +1629,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1836,7 +1836,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2072,7 +2072,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2337,7 +2337,7 @@ follow:
 	MOVQ  64(R13), R10
 	MOVQ  144(R13), R15
 	TESTQ R15, R15
-	JNZ   stepAhead
+	JNE   stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2590,10 +2590,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -2611,14 +2611,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -2628,6 +2629,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -2744,10 +2746,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -2768,14 +2770,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -2788,6 +2791,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -2927,10 +2931,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -2954,14 +2958,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -2977,6 +2982,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -3139,10 +3145,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -3169,14 +3175,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3195,6 +3202,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -3380,10 +3388,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -3413,14 +3421,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3442,6 +3451,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -3650,10 +3660,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -3686,14 +3696,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3718,6 +3729,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -3949,10 +3961,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -3988,14 +4000,15 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
-	ADDQ         R14, R9
-	PREFETCHT1   (R9)(R15*1)
-	SUBQ         R14, R9
+	PREFETCHT1   (R15)
+	PREFETCHT1   (R15)(R14*1)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -4023,6 +4036,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -4226,10 +4240,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -4245,11 +4259,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4257,6 +4274,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -4360,10 +4378,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -4381,11 +4399,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4395,6 +4416,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -4512,10 +4534,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -4535,11 +4557,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4551,6 +4576,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -4682,10 +4708,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -4707,11 +4733,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4725,6 +4754,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -4870,10 +4900,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -4897,11 +4927,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4917,6 +4950,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -5076,10 +5110,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -5105,11 +5139,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5127,6 +5164,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:
@@ -5300,10 +5338,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNZ   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 176(R13), R15
+	CMPQ 192(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Z28
@@ -5331,11 +5369,14 @@ ran:
 	MOVQ 168(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 192(R13), $0x00
+	JEQ  summed
+	DECQ 192(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         184(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5355,6 +5396,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 176(R13)
 	JMP          ran
 
 summed:

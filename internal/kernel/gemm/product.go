@@ -9,14 +9,8 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel/activation"
 )
 
-// Blocking. A block of A, up to 216 KiB, stays in the second cache while the
-// panels of B pass; a block of a panel, 32 KiB, serves all its rows. Smaller
-// blocks of k measured slower on Zen 4, whose first cache that fills. None of
-// the sizes shows in the results.
-const (
-	mBlock = 112 // at most
-	kBlock = 512 // at most
-)
+// mBlock is the largest number of rows of A in a block.
+const mBlock = 196
 
 // blocking is how a variant divides a product: rows and columns of the largest
 // tile of its micro-kernels, rows and length of a block of A.
@@ -30,12 +24,17 @@ func (v blocking) blockRows(m int) int {
 	return ((m+blocks-1)/blocks + v.rows - 1) / v.rows * v.rows
 }
 
-// sizes is the blocking of the variant that runs. The portable code rounds
-// where its sums end, so it takes all of k at once.
+// sizes is the blocking of the variant that runs. A block of A stays in the
+// second cache while the panels of B pass. On Zen 4 (AVX2) that is up to
+// 216 KiB, and a block of a panel, 32 KiB, serves all its rows from the first
+// cache, which smaller blocks of k filled worse; Intel's processors with
+// AVX-512 have twice the second cache, from which they read the panels as fast,
+// so that long sums pay more than panels at hand. The portable code rounds where
+// its sums end, so it takes all of k at once. No size shows in the results.
 func sizes() blocking {
 	switch chosen {
 	case cpu.AVX512:
-		return blocking{rows: 7, cols: 2 * nr, m: 112, k: 512}
+		return blocking{rows: 7, cols: 2 * nr, m: mBlock, k: 1024}
 	case cpu.AVX2:
 		return blocking{rows: 6, cols: nr, m: 108, k: 512}
 	}

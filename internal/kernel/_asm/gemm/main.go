@@ -48,6 +48,9 @@ const (
 	tilePanel     = 152
 	tileSelect    = 160
 	tileSeg       = 168
+	tileFetch     = 176
+	tileFetchStep = 184
+	tileFetching  = 192
 )
 
 // Bits of tile.flags.
@@ -258,9 +261,14 @@ func (s *shape) kernel() {
 	ADDQ(arg(tileB), bAt)
 	Label("follow")
 	MOVQ(arg(tileRun), left)
-	MOVQ(arg(tileAhead), tmp)
-	TESTQ(tmp, tmp)
-	JNZ(LabelRef("stepAhead"))
+	if s.wide {
+		MOVQ(arg(tileFetch), tmp)
+		CMPQ(arg(tileFetching), U8(0))
+	} else {
+		MOVQ(arg(tileAhead), tmp)
+		TESTQ(tmp, tmp)
+	}
+	JNE(LabelRef("stepAhead"))
 	Label("step")
 	s.step()
 	DECQ(left)
@@ -275,19 +283,31 @@ func (s *shape) kernel() {
 		CMPQ(seg, arg(tileNSeg))
 	}
 	JNE(LabelRef("run"))
-	MOVQ(U32(0), arg(tileAhead))
+	if s.wide {
+		CMPQ(arg(tileFetching), U8(0))
+		JEQ(LabelRef("summed"))
+		DECQ(arg(tileFetching))
+	} else {
+		MOVQ(U32(0), arg(tileAhead))
+	}
 	JMP(LabelRef("summed"))
 
 	Label("stepAhead")
-	PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
-	if s.wide && s.vector == 2 {
-		ADDQ(panel, bAt)
+	if s.wide {
+		PREFETCHT1(Mem{Base: tmp})
+		if s.vector == 2 {
+			PREFETCHT1(Mem{Base: tmp, Index: panel, Scale: 1})
+		}
+		ADDQ(arg(tileFetchStep), tmp)
+	} else {
 		PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
-		SUBQ(panel, bAt)
 	}
 	s.step()
 	DECQ(left)
 	JNZ(LabelRef("stepAhead"))
+	if s.wide {
+		MOVQ(tmp, arg(tileFetch))
+	}
 	JMP(LabelRef("ran"))
 
 	Label("summed")
