@@ -41,6 +41,10 @@ func sizes() blocking {
 	return blocking{rows: 6, cols: nr, m: 108, k: math.MaxInt}
 }
 
+// TileRows is the number of rows in the largest tile of the micro-kernels:
+// rows cut into pieces of a multiple of it leave none half empty.
+func TileRows() int { return sizes().rows }
+
 // chosen is the variant that runs. Tests replace it.
 var chosen = choose()
 

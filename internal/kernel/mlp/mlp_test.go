@@ -110,7 +110,7 @@ func TestTilesCoverRowsWithWholeMicroKernels(t *testing.T) {
 	for _, hidden := range []int{1, 384, 768, 1536, 3072, 8192} {
 		for rows := range 700 {
 			for _, threads := range []int{1, 2, 16} {
-				if n := tile(rows, hidden, threads); rows > 0 && (n < 1 || n%6 != 0 || n > 174) {
+				if n := tile(rows, hidden, threads); rows > 0 && (n < 1 || n%gemm.TileRows() != 0 || n > 174) {
 					t.Fatalf("tile(%d, %d, %d) = %d", rows, hidden, threads, n)
 				}
 			}
