@@ -92,15 +92,16 @@ func abs(x []float64) []float64 {
 // transforms, on the shapes that this makes a difference to: all of them for
 // direct convolution.
 func eachForm(t *testing.T, f func(t *testing.T, shapes []kernel.Conv)) {
-	defer func(form *form, old bool) { forced, vectors = form, old }(forced, vectors)
+	defer func(form *form, old cpu.Variant) { forced, chosen = form, old }(forced, chosen)
+	fastest := chosen
 	for _, form := range []form{direct, f2, f4} {
 		forced = &form
-		for _, v := range []bool{false, true} {
-			if v && !cpu.Has(cpu.AVX2) || form == direct && v != cpu.Has(cpu.AVX2) {
+		for _, v := range cpu.Variants() {
+			if form == direct && v != fastest {
 				continue
 			}
-			vectors = v
-			t.Run(fmt.Sprintf("form=%v/vectors=%v", form, v), func(t *testing.T) {
+			chosen = v
+			t.Run(fmt.Sprintf("form=%v/impl=%v", form, v), func(t *testing.T) {
 				all := append(shapes(), shape(1, 13, 20, 17, 3, 1, 0, 1, 1), shape(2, 6, 9, 31, 3, 1, 2, 1, 1), shape(1, 3, 520, 18, 3, 1, 1, 1, 1), shape(4, 26, 8, 50, 3, 1, 1, 1, 1))
 				if form != direct {
 					all = slices.DeleteFunc(all, func(s kernel.Conv) bool { return !suits(s) })

@@ -4,8 +4,15 @@ import (
 	"os"
 	"strings"
 
+	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 )
+
+// chosen is the variant that runs, the fastest that may. Tests replace it.
+var chosen = func() cpu.Variant {
+	all := cpu.Variants()
+	return all[len(all)-1]
+}()
 
 // form is a way to convolve.
 type form uint8

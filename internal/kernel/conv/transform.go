@@ -138,12 +138,12 @@ func (w *inputTiles) generic(f form) {
 type place struct{ pixel, rows, cols int }
 
 // outputTiles is work of the transform of products: element c of part p of tile
-// t lies at src[p*part+t*16+c], of pixel q of the image at dst[q*pixel+c], the
-// lines of which are line apart. The epilogue's activation is Identity or
+// t lies at src[p*part+t*step+c], of pixel q of the image at dst[q*pixel+c], the
+// lines of which are line apart. Sixteen elements are there, cols are wanted. The epilogue's activation is Identity or
 // ReLU, its columns are dst's.
 type outputTiles struct {
 	src         []float32
-	part        int
+	part, step  int
 	dst         []float32
 	line, pixel int
 	cols        int // 1 to 16
@@ -162,7 +162,7 @@ func (w *outputTiles) generic(f form) {
 		for c := range w.cols {
 			for i := range n {
 				for j := range n {
-					v[i*6+j] = w.src[(i*n+j)*w.part+t*panel+c]
+					v[i*6+j] = w.src[(i*n+j)*w.part+t*w.step+c]
 				}
 			}
 			square(f, resultLine, &v, n, m)

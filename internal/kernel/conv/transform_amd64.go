@@ -63,3 +63,53 @@ func filter4(t *byte)
 //
 //go:noescape
 func filterGradient4(t *byte)
+
+// input2z transforms t.tiles tiles of 4x4 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func input2z(t *byte)
+
+// gradient2z transforms t.tiles tiles of 2x2 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func gradient2z(t *byte)
+
+// input4z transforms t.tiles tiles of 6x6 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func input4z(t *byte)
+
+// gradient4z transforms t.tiles tiles of 4x4 pixels; t is an *inputArgs, its fields are used up.
+//
+//go:noescape
+func gradient4z(t *byte)
+
+// output2z makes t.tiles tiles of 2x2 pixels and the columns that t.mask selects from their products; t is an *outputArgs, its fields are used up.
+//
+//go:noescape
+func output2z(t *byte)
+
+// output4z makes t.tiles tiles of 4x4 pixels and the columns that t.mask selects from their products; t is an *outputArgs, its fields are used up.
+//
+//go:noescape
+func output4z(t *byte)
+
+// filter2z transforms t.rows times sixteen filters of 3x3 taps; t is a *filterArgs, its fields are used up.
+//
+//go:noescape
+func filter2z(t *byte)
+
+// filterGradient2z makes the gradients of 3x3 taps from 16 parts; t is a *sumArgs, its fields are used up.
+//
+//go:noescape
+func filterGradient2z(t *byte)
+
+// filter4z transforms t.rows times sixteen filters of 3x3 taps; t is a *filterArgs, its fields are used up.
+//
+//go:noescape
+func filter4z(t *byte)
+
+// filterGradient4z makes the gradients of 3x3 taps from 36 parts; t is a *sumArgs, its fields are used up.
+//
+//go:noescape
+func filterGradient4z(t *byte)

@@ -76,7 +76,7 @@ vector:
 	VMOVUPS Y5, 224(SP)
 	VMOVUPS Y6, 352(SP)
 	VMOVUPS Y7, 480(SP)
-	MOVQ    BX, R14
+	MOVQ    BX, R12
 	VMOVUPS (SP), Y0
 	VMOVUPS 32(SP), Y1
 	VMOVUPS 64(SP), Y2
@@ -85,11 +85,11 @@ vector:
 	VADDPS  Y2, Y1, Y5
 	VSUBPS  Y1, Y2, Y6
 	VSUBPS  Y3, Y1, Y7
-	VMOVUPS Y4, (R14)
-	VMOVUPS Y5, (R14)(R8*1)
-	VMOVUPS Y6, (R14)(R8*2)
-	VMOVUPS Y7, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, (R12)(R8*1)
+	VMOVUPS Y6, (R12)(R8*2)
+	VMOVUPS Y7, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 128(SP), Y0
 	VMOVUPS 160(SP), Y1
 	VMOVUPS 192(SP), Y2
@@ -98,11 +98,11 @@ vector:
 	VADDPS  Y2, Y1, Y5
 	VSUBPS  Y1, Y2, Y6
 	VSUBPS  Y3, Y1, Y7
-	VMOVUPS Y4, (R14)
-	VMOVUPS Y5, (R14)(R8*1)
-	VMOVUPS Y6, (R14)(R8*2)
-	VMOVUPS Y7, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, (R12)(R8*1)
+	VMOVUPS Y6, (R12)(R8*2)
+	VMOVUPS Y7, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 256(SP), Y0
 	VMOVUPS 288(SP), Y1
 	VMOVUPS 320(SP), Y2
@@ -111,11 +111,11 @@ vector:
 	VADDPS  Y2, Y1, Y5
 	VSUBPS  Y1, Y2, Y6
 	VSUBPS  Y3, Y1, Y7
-	VMOVUPS Y4, (R14)
-	VMOVUPS Y5, (R14)(R8*1)
-	VMOVUPS Y6, (R14)(R8*2)
-	VMOVUPS Y7, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, (R12)(R8*1)
+	VMOVUPS Y6, (R12)(R8*2)
+	VMOVUPS Y7, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 384(SP), Y0
 	VMOVUPS 416(SP), Y1
 	VMOVUPS 448(SP), Y2
@@ -124,10 +124,10 @@ vector:
 	VADDPS  Y2, Y1, Y5
 	VSUBPS  Y1, Y2, Y6
 	VSUBPS  Y3, Y1, Y7
-	VMOVUPS Y4, (R14)
-	VMOVUPS Y5, (R14)(R8*1)
-	VMOVUPS Y6, (R14)(R8*2)
-	VMOVUPS Y7, (R14)(R9*1)
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, (R12)(R8*1)
+	VMOVUPS Y6, (R12)(R8*2)
+	VMOVUPS Y7, (R12)(R9*1)
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, BX
 	DECQ    CX
@@ -193,7 +193,7 @@ rest:
 	VMOVUPS    Y5, 224(SP)
 	VMOVUPS    Y6, 352(SP)
 	VMOVUPS    Y7, 480(SP)
-	MOVQ       BX, R14
+	MOVQ       BX, R12
 	VMOVUPS    (SP), Y0
 	VMOVUPS    32(SP), Y1
 	VMOVUPS    64(SP), Y2
@@ -202,11 +202,11 @@ rest:
 	VADDPS     Y2, Y1, Y5
 	VSUBPS     Y1, Y2, Y6
 	VSUBPS     Y3, Y1, Y7
-	VMOVUPS    Y4, (R14)
-	VMOVUPS    Y5, (R14)(R8*1)
-	VMOVUPS    Y6, (R14)(R8*2)
-	VMOVUPS    Y7, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y4, (R12)
+	VMOVUPS    Y5, (R12)(R8*1)
+	VMOVUPS    Y6, (R12)(R8*2)
+	VMOVUPS    Y7, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    128(SP), Y0
 	VMOVUPS    160(SP), Y1
 	VMOVUPS    192(SP), Y2
@@ -215,11 +215,11 @@ rest:
 	VADDPS     Y2, Y1, Y5
 	VSUBPS     Y1, Y2, Y6
 	VSUBPS     Y3, Y1, Y7
-	VMOVUPS    Y4, (R14)
-	VMOVUPS    Y5, (R14)(R8*1)
-	VMOVUPS    Y6, (R14)(R8*2)
-	VMOVUPS    Y7, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y4, (R12)
+	VMOVUPS    Y5, (R12)(R8*1)
+	VMOVUPS    Y6, (R12)(R8*2)
+	VMOVUPS    Y7, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    256(SP), Y0
 	VMOVUPS    288(SP), Y1
 	VMOVUPS    320(SP), Y2
@@ -228,11 +228,11 @@ rest:
 	VADDPS     Y2, Y1, Y5
 	VSUBPS     Y1, Y2, Y6
 	VSUBPS     Y3, Y1, Y7
-	VMOVUPS    Y4, (R14)
-	VMOVUPS    Y5, (R14)(R8*1)
-	VMOVUPS    Y6, (R14)(R8*2)
-	VMOVUPS    Y7, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y4, (R12)
+	VMOVUPS    Y5, (R12)(R8*1)
+	VMOVUPS    Y6, (R12)(R8*2)
+	VMOVUPS    Y7, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    384(SP), Y0
 	VMOVUPS    416(SP), Y1
 	VMOVUPS    448(SP), Y2
@@ -241,10 +241,10 @@ rest:
 	VADDPS     Y2, Y1, Y5
 	VSUBPS     Y1, Y2, Y6
 	VSUBPS     Y3, Y1, Y7
-	VMOVUPS    Y4, (R14)
-	VMOVUPS    Y5, (R14)(R8*1)
-	VMOVUPS    Y6, (R14)(R8*2)
-	VMOVUPS    Y7, (R14)(R9*1)
+	VMOVUPS    Y4, (R12)
+	VMOVUPS    Y5, (R12)(R8*1)
+	VMOVUPS    Y6, (R12)(R8*2)
+	VMOVUPS    Y7, (R12)(R9*1)
 
 next:
 	MOVQ 64(R13), R15
@@ -298,50 +298,50 @@ vector:
 	VMOVUPS Y2, 96(SP)
 	VMOVUPS Y3, 160(SP)
 	VMOVUPS Y4, 224(SP)
-	MOVQ    BX, R14
+	MOVQ    BX, R12
 	VMOVUPS (SP), Y0
 	VMOVUPS 32(SP), Y1
 	VADDPS  Y1, Y0, Y2
 	VSUBPS  Y1, Y0, Y3
 	VXORPS  Y4, Y4, Y4
 	VSUBPS  Y1, Y4, Y4
-	VMOVUPS Y0, (R14)
-	VMOVUPS Y2, (R14)(R8*1)
-	VMOVUPS Y3, (R14)(R8*2)
-	VMOVUPS Y4, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y2, (R12)(R8*1)
+	VMOVUPS Y3, (R12)(R8*2)
+	VMOVUPS Y4, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 64(SP), Y0
 	VMOVUPS 96(SP), Y1
 	VADDPS  Y1, Y0, Y2
 	VSUBPS  Y1, Y0, Y3
 	VXORPS  Y4, Y4, Y4
 	VSUBPS  Y1, Y4, Y4
-	VMOVUPS Y0, (R14)
-	VMOVUPS Y2, (R14)(R8*1)
-	VMOVUPS Y3, (R14)(R8*2)
-	VMOVUPS Y4, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y2, (R12)(R8*1)
+	VMOVUPS Y3, (R12)(R8*2)
+	VMOVUPS Y4, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 128(SP), Y0
 	VMOVUPS 160(SP), Y1
 	VADDPS  Y1, Y0, Y2
 	VSUBPS  Y1, Y0, Y3
 	VXORPS  Y4, Y4, Y4
 	VSUBPS  Y1, Y4, Y4
-	VMOVUPS Y0, (R14)
-	VMOVUPS Y2, (R14)(R8*1)
-	VMOVUPS Y3, (R14)(R8*2)
-	VMOVUPS Y4, (R14)(R9*1)
-	LEAQ    (R14)(R8*4), R14
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y2, (R12)(R8*1)
+	VMOVUPS Y3, (R12)(R8*2)
+	VMOVUPS Y4, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
 	VMOVUPS 192(SP), Y0
 	VMOVUPS 224(SP), Y1
 	VADDPS  Y1, Y0, Y2
 	VSUBPS  Y1, Y0, Y3
 	VXORPS  Y4, Y4, Y4
 	VSUBPS  Y1, Y4, Y4
-	VMOVUPS Y0, (R14)
-	VMOVUPS Y2, (R14)(R8*1)
-	VMOVUPS Y3, (R14)(R8*2)
-	VMOVUPS Y4, (R14)(R9*1)
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y2, (R12)(R8*1)
+	VMOVUPS Y3, (R12)(R8*2)
+	VMOVUPS Y4, (R12)(R9*1)
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, BX
 	DECQ    CX
@@ -375,50 +375,50 @@ rest:
 	VMOVUPS    Y2, 96(SP)
 	VMOVUPS    Y3, 160(SP)
 	VMOVUPS    Y4, 224(SP)
-	MOVQ       BX, R14
+	MOVQ       BX, R12
 	VMOVUPS    (SP), Y0
 	VMOVUPS    32(SP), Y1
 	VADDPS     Y1, Y0, Y2
 	VSUBPS     Y1, Y0, Y3
 	VXORPS     Y4, Y4, Y4
 	VSUBPS     Y1, Y4, Y4
-	VMOVUPS    Y0, (R14)
-	VMOVUPS    Y2, (R14)(R8*1)
-	VMOVUPS    Y3, (R14)(R8*2)
-	VMOVUPS    Y4, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    Y2, (R12)(R8*1)
+	VMOVUPS    Y3, (R12)(R8*2)
+	VMOVUPS    Y4, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    64(SP), Y0
 	VMOVUPS    96(SP), Y1
 	VADDPS     Y1, Y0, Y2
 	VSUBPS     Y1, Y0, Y3
 	VXORPS     Y4, Y4, Y4
 	VSUBPS     Y1, Y4, Y4
-	VMOVUPS    Y0, (R14)
-	VMOVUPS    Y2, (R14)(R8*1)
-	VMOVUPS    Y3, (R14)(R8*2)
-	VMOVUPS    Y4, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    Y2, (R12)(R8*1)
+	VMOVUPS    Y3, (R12)(R8*2)
+	VMOVUPS    Y4, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    128(SP), Y0
 	VMOVUPS    160(SP), Y1
 	VADDPS     Y1, Y0, Y2
 	VSUBPS     Y1, Y0, Y3
 	VXORPS     Y4, Y4, Y4
 	VSUBPS     Y1, Y4, Y4
-	VMOVUPS    Y0, (R14)
-	VMOVUPS    Y2, (R14)(R8*1)
-	VMOVUPS    Y3, (R14)(R8*2)
-	VMOVUPS    Y4, (R14)(R9*1)
-	LEAQ       (R14)(R8*4), R14
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    Y2, (R12)(R8*1)
+	VMOVUPS    Y3, (R12)(R8*2)
+	VMOVUPS    Y4, (R12)(R9*1)
+	LEAQ       (R12)(R8*4), R12
 	VMOVUPS    192(SP), Y0
 	VMOVUPS    224(SP), Y1
 	VADDPS     Y1, Y0, Y2
 	VSUBPS     Y1, Y0, Y3
 	VXORPS     Y4, Y4, Y4
 	VSUBPS     Y1, Y4, Y4
-	VMOVUPS    Y0, (R14)
-	VMOVUPS    Y2, (R14)(R8*1)
-	VMOVUPS    Y3, (R14)(R8*2)
-	VMOVUPS    Y4, (R14)(R9*1)
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    Y2, (R12)(R8*1)
+	VMOVUPS    Y3, (R12)(R8*2)
+	VMOVUPS    Y4, (R12)(R9*1)
 
 next:
 	MOVQ 64(R13), R15
@@ -642,7 +642,7 @@ vector:
 	VMOVUPS      Y1, 736(SP)
 	VMOVUPS      Y8, 928(SP)
 	VMOVUPS      Y5, 1120(SP)
-	MOVQ         BX, R14
+	MOVQ         BX, R12
 	VMOVUPS      (SP), Y0
 	VMOVUPS      32(SP), Y1
 	VMOVUPS      64(SP), Y2
@@ -667,13 +667,13 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      256(SP), Y2
@@ -698,13 +698,13 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      384(SP), Y0
 	VMOVUPS      416(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -729,13 +729,13 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      576(SP), Y0
 	VMOVUPS      608(SP), Y1
 	VMOVUPS      640(SP), Y2
@@ -760,13 +760,13 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      768(SP), Y0
 	VMOVUPS      800(SP), Y1
 	VMOVUPS      832(SP), Y2
@@ -791,13 +791,13 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      960(SP), Y0
 	VMOVUPS      992(SP), Y1
 	VMOVUPS      1024(SP), Y2
@@ -822,12 +822,12 @@ vector:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, BX
 	DECQ         CX
@@ -1029,7 +1029,7 @@ rest:
 	VMOVUPS      Y1, 736(SP)
 	VMOVUPS      Y8, 928(SP)
 	VMOVUPS      Y5, 1120(SP)
-	MOVQ         BX, R14
+	MOVQ         BX, R12
 	VMOVUPS      (SP), Y0
 	VMOVUPS      32(SP), Y1
 	VMOVUPS      64(SP), Y2
@@ -1054,13 +1054,13 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      256(SP), Y2
@@ -1085,13 +1085,13 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      384(SP), Y0
 	VMOVUPS      416(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -1116,13 +1116,13 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      576(SP), Y0
 	VMOVUPS      608(SP), Y1
 	VMOVUPS      640(SP), Y2
@@ -1147,13 +1147,13 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      768(SP), Y0
 	VMOVUPS      800(SP), Y1
 	VMOVUPS      832(SP), Y2
@@ -1178,13 +1178,13 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
-	LEAQ         (R14)(R9*2), R14
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
 	VMOVUPS      960(SP), Y0
 	VMOVUPS      992(SP), Y1
 	VMOVUPS      1024(SP), Y2
@@ -1209,12 +1209,12 @@ rest:
 	VFNMADD231PS Y12, Y7, Y6
 	VFMADD231PS  Y13, Y9, Y1
 	VFNMADD231PS Y13, Y9, Y8
-	VMOVUPS      Y4, (R14)
-	VMOVUPS      Y0, (R14)(R8*1)
-	VMOVUPS      Y6, (R14)(R8*2)
-	VMOVUPS      Y1, (R14)(R9*1)
-	VMOVUPS      Y8, (R14)(R8*4)
-	VMOVUPS      Y5, (R14)(R10*1)
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y0, (R12)(R8*1)
+	VMOVUPS      Y6, (R12)(R8*2)
+	VMOVUPS      Y1, (R12)(R9*1)
+	VMOVUPS      Y8, (R12)(R8*4)
+	VMOVUPS      Y5, (R12)(R10*1)
 
 next:
 	MOVQ 64(R13), R15
@@ -1362,7 +1362,7 @@ vector:
 	VMOVUPS     Y9, 480(SP)
 	VMOVUPS     Y6, 608(SP)
 	VMOVUPS     Y3, 736(SP)
-	MOVQ        BX, R14
+	MOVQ        BX, R12
 	VMOVUPS     (SP), Y0
 	VMOVUPS     32(SP), Y1
 	VMOVUPS     64(SP), Y2
@@ -1379,13 +1379,13 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     128(SP), Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     192(SP), Y2
@@ -1402,13 +1402,13 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     256(SP), Y0
 	VMOVUPS     288(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -1425,13 +1425,13 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     384(SP), Y0
 	VMOVUPS     416(SP), Y1
 	VMOVUPS     448(SP), Y2
@@ -1448,13 +1448,13 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     512(SP), Y0
 	VMOVUPS     544(SP), Y1
 	VMOVUPS     576(SP), Y2
@@ -1471,13 +1471,13 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     640(SP), Y0
 	VMOVUPS     672(SP), Y1
 	VMOVUPS     704(SP), Y2
@@ -1494,12 +1494,12 @@ vector:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
 	ADDQ        $0x20, AX
 	ADDQ        $0x20, BX
 	DECQ        CX
@@ -1605,7 +1605,7 @@ rest:
 	VMOVUPS     Y9, 480(SP)
 	VMOVUPS     Y6, 608(SP)
 	VMOVUPS     Y3, 736(SP)
-	MOVQ        BX, R14
+	MOVQ        BX, R12
 	VMOVUPS     (SP), Y0
 	VMOVUPS     32(SP), Y1
 	VMOVUPS     64(SP), Y2
@@ -1622,13 +1622,13 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     128(SP), Y0
 	VMOVUPS     160(SP), Y1
 	VMOVUPS     192(SP), Y2
@@ -1645,13 +1645,13 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     256(SP), Y0
 	VMOVUPS     288(SP), Y1
 	VMOVUPS     320(SP), Y2
@@ -1668,13 +1668,13 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     384(SP), Y0
 	VMOVUPS     416(SP), Y1
 	VMOVUPS     448(SP), Y2
@@ -1691,13 +1691,13 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     512(SP), Y0
 	VMOVUPS     544(SP), Y1
 	VMOVUPS     576(SP), Y2
@@ -1714,13 +1714,13 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
-	LEAQ        (R14)(R9*2), R14
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
 	VMOVUPS     640(SP), Y0
 	VMOVUPS     672(SP), Y1
 	VMOVUPS     704(SP), Y2
@@ -1737,12 +1737,12 @@ rest:
 	VSUBPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y9
 	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y0, (R14)
-	VMOVUPS     Y8, (R14)(R8*1)
-	VMOVUPS     Y4, (R14)(R8*2)
-	VMOVUPS     Y9, (R14)(R9*1)
-	VMOVUPS     Y6, (R14)(R8*4)
-	VMOVUPS     Y3, (R14)(R10*1)
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     Y8, (R12)(R8*1)
+	VMOVUPS     Y4, (R12)(R8*2)
+	VMOVUPS     Y9, (R12)(R9*1)
+	VMOVUPS     Y6, (R12)(R8*4)
+	VMOVUPS     Y3, (R12)(R10*1)
 
 next:
 	MOVQ 64(R13), R15
@@ -1826,7 +1826,7 @@ tile:
 	VMOVUPS Y1, 224(SP)
 	MOVQ    24(R13), R15
 	MOVQ    8(R15), R12
-	MOVQ    16(R15), R14
+	MOVQ    16(R15), BX
 	MOVQ    (R15), R8
 	MOVQ    R8, R11
 	IMULQ   R9, R8
@@ -1871,7 +1871,7 @@ scale00:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual00
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -1887,7 +1887,7 @@ residual00:
 reluLast00:
 store00:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored00
 	VMOVUPS Y1, (R8)(R9*1)
 
@@ -1934,7 +1934,7 @@ scale01:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual01
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -1950,7 +1950,7 @@ residual01:
 reluLast01:
 store01:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored01
 	VMOVUPS Y1, (R8)(R9*1)
 
@@ -2002,7 +2002,7 @@ vector00:
 	VMOVUPS Y1, 224(SP)
 	MOVQ    24(R13), R15
 	MOVQ    8(R15), R12
-	MOVQ    16(R15), R14
+	MOVQ    16(R15), BX
 	MOVQ    (R15), R8
 	MOVQ    R8, R11
 	IMULQ   R9, R8
@@ -2047,7 +2047,7 @@ scale10:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual10
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -2063,7 +2063,7 @@ residual10:
 reluLast10:
 store10:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored10
 	VMOVUPS Y1, 32(R8)(R9*1)
 
@@ -2110,7 +2110,7 @@ scale11:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual11
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -2126,13 +2126,14 @@ residual11:
 reluLast11:
 store11:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored11
 	VMOVUPS Y1, 32(R8)(R9*1)
 
 stored11:
 vector10:
-	ADDQ $0x40, (R13)
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
 	ADDQ $0x18, 24(R13)
 	DECQ 32(R13)
 	JNZ  tile
@@ -2199,7 +2200,7 @@ tile:
 	VMOVUPS    Y1, 224(SP)
 	MOVQ       24(R13), R15
 	MOVQ       8(R15), R12
-	MOVQ       16(R15), R14
+	MOVQ       16(R15), BX
 	MOVQ       (R15), R8
 	MOVQ       R8, R11
 	IMULQ      R9, R8
@@ -2246,7 +2247,7 @@ scale00:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual00
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -2262,7 +2263,7 @@ residual00:
 reluLast00:
 store00:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored00
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
 
@@ -2311,7 +2312,7 @@ scale01:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual01
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -2327,7 +2328,7 @@ residual01:
 reluLast01:
 store01:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored01
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
 
@@ -2379,7 +2380,7 @@ vector00:
 	VMOVUPS    Y1, 224(SP)
 	MOVQ       24(R13), R15
 	MOVQ       8(R15), R12
-	MOVQ       16(R15), R14
+	MOVQ       16(R15), BX
 	MOVQ       (R15), R8
 	MOVQ       R8, R11
 	IMULQ      R9, R8
@@ -2426,7 +2427,7 @@ scale10:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual10
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -2442,7 +2443,7 @@ residual10:
 reluLast10:
 store10:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored10
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
 
@@ -2491,7 +2492,7 @@ scale11:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual11
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -2507,13 +2508,14 @@ residual11:
 reluLast11:
 store11:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored11
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
 
 stored11:
 vector10:
-	ADDQ $0x40, (R13)
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
 	ADDQ $0x18, 24(R13)
 	DECQ 32(R13)
 	JNZ  tile
@@ -2680,7 +2682,7 @@ tile:
 	VMOVUPS     Y5, 736(SP)
 	MOVQ        24(R13), R15
 	MOVQ        8(R15), R12
-	MOVQ        16(R15), R14
+	MOVQ        16(R15), BX
 	MOVQ        (R15), R8
 	MOVQ        R8, R11
 	IMULQ       R9, R8
@@ -2741,17 +2743,17 @@ scale00:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual00
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual00
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual00
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -2769,13 +2771,13 @@ residual00:
 reluLast00:
 store00:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored00
 	VMOVUPS Y1, (R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored00
 	VMOVUPS Y2, (R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored00
 	VMOVUPS Y5, (R8)(R10*1)
 
@@ -2838,17 +2840,17 @@ scale01:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual01
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual01
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual01
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -2866,13 +2868,13 @@ residual01:
 reluLast01:
 store01:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored01
 	VMOVUPS Y1, (R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored01
 	VMOVUPS Y2, (R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored01
 	VMOVUPS Y5, (R8)(R10*1)
 
@@ -2935,17 +2937,17 @@ scale02:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual02
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual02
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual02
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -2963,13 +2965,13 @@ residual02:
 reluLast02:
 store02:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored02
 	VMOVUPS Y1, (R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored02
 	VMOVUPS Y2, (R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored02
 	VMOVUPS Y5, (R8)(R10*1)
 
@@ -3032,17 +3034,17 @@ scale03:
 	MOVQ    R11, R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual03
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual03
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual03
 	ADDQ    96(R13), R15
 	VMOVUPS (R15), Y9
@@ -3060,13 +3062,13 @@ residual03:
 reluLast03:
 store03:
 	VMOVUPS Y0, (R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored03
 	VMOVUPS Y1, (R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored03
 	VMOVUPS Y2, (R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored03
 	VMOVUPS Y5, (R8)(R10*1)
 
@@ -3212,7 +3214,7 @@ vector00:
 	VMOVUPS     Y5, 736(SP)
 	MOVQ        24(R13), R15
 	MOVQ        8(R15), R12
-	MOVQ        16(R15), R14
+	MOVQ        16(R15), BX
 	MOVQ        (R15), R8
 	MOVQ        R8, R11
 	IMULQ       R9, R8
@@ -3273,17 +3275,17 @@ scale10:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual10
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual10
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual10
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -3301,13 +3303,13 @@ residual10:
 reluLast10:
 store10:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored10
 	VMOVUPS Y1, 32(R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored10
 	VMOVUPS Y2, 32(R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored10
 	VMOVUPS Y5, 32(R8)(R10*1)
 
@@ -3370,17 +3372,17 @@ scale11:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual11
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual11
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual11
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -3398,13 +3400,13 @@ residual11:
 reluLast11:
 store11:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored11
 	VMOVUPS Y1, 32(R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored11
 	VMOVUPS Y2, 32(R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored11
 	VMOVUPS Y5, 32(R8)(R10*1)
 
@@ -3467,17 +3469,17 @@ scale12:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual12
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual12
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual12
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -3495,13 +3497,13 @@ residual12:
 reluLast12:
 store12:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored12
 	VMOVUPS Y1, 32(R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored12
 	VMOVUPS Y2, 32(R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored12
 	VMOVUPS Y5, 32(R8)(R10*1)
 
@@ -3564,17 +3566,17 @@ scale13:
 	MOVQ    R11, R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y0, Y0
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     residual13
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y1, Y1
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     residual13
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
 	VADDPS  Y9, Y2, Y2
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     residual13
 	ADDQ    96(R13), R15
 	VMOVUPS 32(R15), Y9
@@ -3592,19 +3594,20 @@ residual13:
 reluLast13:
 store13:
 	VMOVUPS Y0, 32(R8)
-	CMPQ    R14, $0x01
+	CMPQ    BX, $0x01
 	JLE     stored13
 	VMOVUPS Y1, 32(R8)(R9*1)
-	CMPQ    R14, $0x02
+	CMPQ    BX, $0x02
 	JLE     stored13
 	VMOVUPS Y2, 32(R8)(R9*2)
-	CMPQ    R14, $0x03
+	CMPQ    BX, $0x03
 	JLE     stored13
 	VMOVUPS Y5, 32(R8)(R10*1)
 
 stored13:
 vector10:
-	ADDQ $0x40, (R13)
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
 	ADDQ $0x18, 24(R13)
 	DECQ 32(R13)
 	JNZ  tile
@@ -3771,7 +3774,7 @@ tile:
 	VMOVUPS     Y5, 736(SP)
 	MOVQ        24(R13), R15
 	MOVQ        8(R15), R12
-	MOVQ        16(R15), R14
+	MOVQ        16(R15), BX
 	MOVQ        (R15), R8
 	MOVQ        R8, R11
 	IMULQ       R9, R8
@@ -3834,17 +3837,17 @@ scale00:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual00
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual00
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual00
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -3862,13 +3865,13 @@ residual00:
 reluLast00:
 store00:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored00
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored00
 	VMASKMOVPS Y2, Y8, (R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored00
 	VMASKMOVPS Y5, Y8, (R8)(R10*1)
 
@@ -3933,17 +3936,17 @@ scale01:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual01
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual01
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual01
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -3961,13 +3964,13 @@ residual01:
 reluLast01:
 store01:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored01
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored01
 	VMASKMOVPS Y2, Y8, (R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored01
 	VMASKMOVPS Y5, Y8, (R8)(R10*1)
 
@@ -4032,17 +4035,17 @@ scale02:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual02
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual02
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual02
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -4060,13 +4063,13 @@ residual02:
 reluLast02:
 store02:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored02
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored02
 	VMASKMOVPS Y2, Y8, (R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored02
 	VMASKMOVPS Y5, Y8, (R8)(R10*1)
 
@@ -4131,17 +4134,17 @@ scale03:
 	MOVQ       R11, R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual03
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual03
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual03
 	ADDQ       96(R13), R15
 	VMASKMOVPS (R15), Y8, Y9
@@ -4159,13 +4162,13 @@ residual03:
 reluLast03:
 store03:
 	VMASKMOVPS Y0, Y8, (R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored03
 	VMASKMOVPS Y1, Y8, (R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored03
 	VMASKMOVPS Y2, Y8, (R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored03
 	VMASKMOVPS Y5, Y8, (R8)(R10*1)
 
@@ -4311,7 +4314,7 @@ vector00:
 	VMOVUPS     Y5, 736(SP)
 	MOVQ        24(R13), R15
 	MOVQ        8(R15), R12
-	MOVQ        16(R15), R14
+	MOVQ        16(R15), BX
 	MOVQ        (R15), R8
 	MOVQ        R8, R11
 	IMULQ       R9, R8
@@ -4374,17 +4377,17 @@ scale10:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual10
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual10
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual10
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -4402,13 +4405,13 @@ residual10:
 reluLast10:
 store10:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored10
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored10
 	VMASKMOVPS Y2, Y8, 32(R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored10
 	VMASKMOVPS Y5, Y8, 32(R8)(R10*1)
 
@@ -4473,17 +4476,17 @@ scale11:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual11
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual11
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual11
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -4501,13 +4504,13 @@ residual11:
 reluLast11:
 store11:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored11
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored11
 	VMASKMOVPS Y2, Y8, 32(R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored11
 	VMASKMOVPS Y5, Y8, 32(R8)(R10*1)
 
@@ -4572,17 +4575,17 @@ scale12:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual12
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual12
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual12
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -4600,13 +4603,13 @@ residual12:
 reluLast12:
 store12:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored12
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored12
 	VMASKMOVPS Y2, Y8, 32(R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored12
 	VMASKMOVPS Y5, Y8, 32(R8)(R10*1)
 
@@ -4671,17 +4674,17 @@ scale13:
 	MOVQ       R11, R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y0, Y0
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        residual13
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y1, Y1
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        residual13
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
 	VADDPS     Y9, Y2, Y2
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        residual13
 	ADDQ       96(R13), R15
 	VMASKMOVPS 32(R15), Y8, Y9
@@ -4699,19 +4702,20 @@ residual13:
 reluLast13:
 store13:
 	VMASKMOVPS Y0, Y8, 32(R8)
-	CMPQ       R14, $0x01
+	CMPQ       BX, $0x01
 	JLE        stored13
 	VMASKMOVPS Y1, Y8, 32(R8)(R9*1)
-	CMPQ       R14, $0x02
+	CMPQ       BX, $0x02
 	JLE        stored13
 	VMASKMOVPS Y2, Y8, 32(R8)(R9*2)
-	CMPQ       R14, $0x03
+	CMPQ       BX, $0x03
 	JLE        stored13
 	VMASKMOVPS Y5, Y8, 32(R8)(R10*1)
 
 stored13:
 vector10:
-	ADDQ $0x40, (R13)
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
 	ADDQ $0x18, 24(R13)
 	DECQ 32(R13)
 	JNZ  tile
@@ -6110,3 +6114,3130 @@ GLOBL cbe97b426<>(SB), RODATA|NOPTR, $4
 
 DATA c3e97b426<>+0(SB)/4, $(0.2962963)
 GLOBL c3e97b426<>(SB), RODATA|NOPTR, $4
+
+// func input2z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·input2z(SB), $1088-8
+	MOVQ t+0(FP), R13
+	LEAQ 63(SP), R14
+	ANDQ $-64, R14
+	MOVQ 16(R13), DX
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	MOVQ 32(R13), R8
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R8)(R8*4), R10
+	MOVQ 24(R13), R11
+
+tile:
+	MOVQ  (R13), AX
+	MOVQ  8(R13), BX
+	MOVQ  40(R13), CX
+	TESTQ CX, CX
+	JZ    rest
+
+vector:
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS (R12)(DX*1), Z1
+	VMOVUPS (R12)(DX*2), Z2
+	VMOVUPS (R12)(SI*1), Z3
+	VSUBPS  Z2, Z0, Z4
+	VADDPS  Z2, Z1, Z5
+	VSUBPS  Z1, Z2, Z6
+	VSUBPS  Z3, Z1, Z7
+	ADDQ    R11, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS (R12)(DX*1), Z1
+	VMOVUPS (R12)(DX*2), Z2
+	VMOVUPS (R12)(SI*1), Z3
+	VSUBPS  Z2, Z0, Z8
+	VADDPS  Z2, Z1, Z9
+	VSUBPS  Z1, Z2, Z10
+	VSUBPS  Z3, Z1, Z11
+	ADDQ    R11, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS (R12)(DX*1), Z1
+	VMOVUPS (R12)(DX*2), Z2
+	VMOVUPS (R12)(SI*1), Z3
+	VSUBPS  Z2, Z0, Z12
+	VADDPS  Z2, Z1, Z13
+	VSUBPS  Z1, Z2, Z14
+	VSUBPS  Z3, Z1, Z15
+	ADDQ    R11, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS (R12)(DX*1), Z1
+	VMOVUPS (R12)(DX*2), Z2
+	VMOVUPS (R12)(SI*1), Z3
+	VSUBPS  Z2, Z0, Z16
+	VADDPS  Z2, Z1, Z17
+	VSUBPS  Z1, Z2, Z18
+	VSUBPS  Z3, Z1, Z19
+	MOVQ    BX, R12
+	VSUBPS  Z12, Z4, Z0
+	VADDPS  Z12, Z8, Z1
+	VSUBPS  Z8, Z12, Z2
+	VSUBPS  Z16, Z8, Z3
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, (R12)(R8*1)
+	VMOVUPS Z2, (R12)(R8*2)
+	VMOVUPS Z3, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VSUBPS  Z13, Z5, Z0
+	VADDPS  Z13, Z9, Z1
+	VSUBPS  Z9, Z13, Z2
+	VSUBPS  Z17, Z9, Z3
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, (R12)(R8*1)
+	VMOVUPS Z2, (R12)(R8*2)
+	VMOVUPS Z3, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VSUBPS  Z14, Z6, Z0
+	VADDPS  Z14, Z10, Z1
+	VSUBPS  Z10, Z14, Z2
+	VSUBPS  Z18, Z10, Z3
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, (R12)(R8*1)
+	VMOVUPS Z2, (R12)(R8*2)
+	VMOVUPS Z3, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VSUBPS  Z15, Z7, Z0
+	VADDPS  Z15, Z11, Z1
+	VSUBPS  Z11, Z15, Z2
+	VSUBPS  Z19, Z11, Z3
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, (R12)(R8*1)
+	VMOVUPS Z2, (R12)(R8*2)
+	VMOVUPS Z3, (R12)(R9*1)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	DECQ    CX
+	JNZ     vector
+
+rest:
+	CMPQ      48(R13), $0x00
+	JE        next
+	MOVQ      AX, R12
+	MOVQ      48(R13), R15
+	VMOVUPS   (R15), Z9
+	VPMOVD2M  Z9, K1
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (R12)(DX*1), K1, Z1
+	VMOVUPS.Z (R12)(DX*2), K1, Z2
+	VMOVUPS.Z (R12)(SI*1), K1, Z3
+	VSUBPS    Z2, Z0, Z4
+	VADDPS    Z2, Z1, Z5
+	VSUBPS    Z1, Z2, Z6
+	VSUBPS    Z3, Z1, Z7
+	ADDQ      R11, R12
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (R12)(DX*1), K1, Z1
+	VMOVUPS.Z (R12)(DX*2), K1, Z2
+	VMOVUPS.Z (R12)(SI*1), K1, Z3
+	VSUBPS    Z2, Z0, Z8
+	VADDPS    Z2, Z1, Z9
+	VSUBPS    Z1, Z2, Z10
+	VSUBPS    Z3, Z1, Z11
+	ADDQ      R11, R12
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (R12)(DX*1), K1, Z1
+	VMOVUPS.Z (R12)(DX*2), K1, Z2
+	VMOVUPS.Z (R12)(SI*1), K1, Z3
+	VSUBPS    Z2, Z0, Z12
+	VADDPS    Z2, Z1, Z13
+	VSUBPS    Z1, Z2, Z14
+	VSUBPS    Z3, Z1, Z15
+	ADDQ      R11, R12
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (R12)(DX*1), K1, Z1
+	VMOVUPS.Z (R12)(DX*2), K1, Z2
+	VMOVUPS.Z (R12)(SI*1), K1, Z3
+	VSUBPS    Z2, Z0, Z16
+	VADDPS    Z2, Z1, Z17
+	VSUBPS    Z1, Z2, Z18
+	VSUBPS    Z3, Z1, Z19
+	MOVQ      BX, R12
+	VSUBPS    Z12, Z4, Z0
+	VADDPS    Z12, Z8, Z1
+	VSUBPS    Z8, Z12, Z2
+	VSUBPS    Z16, Z8, Z3
+	VMOVUPS   Z0, K1, (R12)
+	VMOVUPS   Z1, K1, (R12)(R8*1)
+	VMOVUPS   Z2, K1, (R12)(R8*2)
+	VMOVUPS   Z3, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VSUBPS    Z13, Z5, Z0
+	VADDPS    Z13, Z9, Z1
+	VSUBPS    Z9, Z13, Z2
+	VSUBPS    Z17, Z9, Z3
+	VMOVUPS   Z0, K1, (R12)
+	VMOVUPS   Z1, K1, (R12)(R8*1)
+	VMOVUPS   Z2, K1, (R12)(R8*2)
+	VMOVUPS   Z3, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VSUBPS    Z14, Z6, Z0
+	VADDPS    Z14, Z10, Z1
+	VSUBPS    Z10, Z14, Z2
+	VSUBPS    Z18, Z10, Z3
+	VMOVUPS   Z0, K1, (R12)
+	VMOVUPS   Z1, K1, (R12)(R8*1)
+	VMOVUPS   Z2, K1, (R12)(R8*2)
+	VMOVUPS   Z3, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VSUBPS    Z15, Z7, Z0
+	VADDPS    Z15, Z11, Z1
+	VSUBPS    Z11, Z15, Z2
+	VSUBPS    Z19, Z11, Z3
+	VMOVUPS   Z0, K1, (R12)
+	VMOVUPS   Z1, K1, (R12)(R8*1)
+	VMOVUPS   Z2, K1, (R12)(R8*2)
+	VMOVUPS   Z3, K1, (R12)(R9*1)
+
+next:
+	MOVQ 64(R13), R15
+	ADDQ R15, (R13)
+	MOVQ 72(R13), R15
+	ADDQ R15, 8(R13)
+	DECQ 56(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func gradient2z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gradient2z(SB), $576-8
+	MOVQ t+0(FP), R13
+	LEAQ 63(SP), R14
+	ANDQ $-64, R14
+	MOVQ 16(R13), DX
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	MOVQ 32(R13), R8
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R8)(R8*4), R10
+	MOVQ 24(R13), R11
+
+tile:
+	MOVQ  (R13), AX
+	MOVQ  8(R13), BX
+	MOVQ  40(R13), CX
+	TESTQ CX, CX
+	JZ    rest
+
+vector:
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS (R12)(DX*1), Z1
+	VADDPS  Z1, Z0, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z4
+	ADDQ    R11, R12
+	VMOVUPS (R12), Z1
+	VMOVUPS (R12)(DX*1), Z5
+	VADDPS  Z5, Z1, Z6
+	VSUBPS  Z5, Z1, Z7
+	VXORPS  Z8, Z8, Z8
+	VSUBPS  Z5, Z8, Z8
+	MOVQ    BX, R12
+	VADDPS  Z1, Z0, Z5
+	VSUBPS  Z1, Z0, Z9
+	VXORPS  Z10, Z10, Z10
+	VSUBPS  Z1, Z10, Z10
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z5, (R12)(R8*1)
+	VMOVUPS Z9, (R12)(R8*2)
+	VMOVUPS Z10, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VADDPS  Z6, Z2, Z0
+	VSUBPS  Z6, Z2, Z1
+	VXORPS  Z5, Z5, Z5
+	VSUBPS  Z6, Z5, Z5
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z0, (R12)(R8*1)
+	VMOVUPS Z1, (R12)(R8*2)
+	VMOVUPS Z5, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VADDPS  Z7, Z3, Z0
+	VSUBPS  Z7, Z3, Z1
+	VXORPS  Z2, Z2, Z2
+	VSUBPS  Z7, Z2, Z2
+	VMOVUPS Z3, (R12)
+	VMOVUPS Z0, (R12)(R8*1)
+	VMOVUPS Z1, (R12)(R8*2)
+	VMOVUPS Z2, (R12)(R9*1)
+	LEAQ    (R12)(R8*4), R12
+	VADDPS  Z8, Z4, Z0
+	VSUBPS  Z8, Z4, Z1
+	VXORPS  Z2, Z2, Z2
+	VSUBPS  Z8, Z2, Z2
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z0, (R12)(R8*1)
+	VMOVUPS Z1, (R12)(R8*2)
+	VMOVUPS Z2, (R12)(R9*1)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	DECQ    CX
+	JNZ     vector
+
+rest:
+	CMPQ      48(R13), $0x00
+	JE        next
+	MOVQ      AX, R12
+	MOVQ      48(R13), R15
+	VMOVUPS   (R15), Z9
+	VPMOVD2M  Z9, K1
+	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (R12)(DX*1), K1, Z1
+	VADDPS    Z1, Z0, Z2
+	VSUBPS    Z1, Z0, Z3
+	VXORPS    Z4, Z4, Z4
+	VSUBPS    Z1, Z4, Z4
+	ADDQ      R11, R12
+	VMOVUPS.Z (R12), K1, Z1
+	VMOVUPS.Z (R12)(DX*1), K1, Z5
+	VADDPS    Z5, Z1, Z6
+	VSUBPS    Z5, Z1, Z7
+	VXORPS    Z8, Z8, Z8
+	VSUBPS    Z5, Z8, Z8
+	MOVQ      BX, R12
+	VADDPS    Z1, Z0, Z5
+	VSUBPS    Z1, Z0, Z9
+	VXORPS    Z10, Z10, Z10
+	VSUBPS    Z1, Z10, Z10
+	VMOVUPS   Z0, K1, (R12)
+	VMOVUPS   Z5, K1, (R12)(R8*1)
+	VMOVUPS   Z9, K1, (R12)(R8*2)
+	VMOVUPS   Z10, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VADDPS    Z6, Z2, Z0
+	VSUBPS    Z6, Z2, Z1
+	VXORPS    Z5, Z5, Z5
+	VSUBPS    Z6, Z5, Z5
+	VMOVUPS   Z2, K1, (R12)
+	VMOVUPS   Z0, K1, (R12)(R8*1)
+	VMOVUPS   Z1, K1, (R12)(R8*2)
+	VMOVUPS   Z5, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VADDPS    Z7, Z3, Z0
+	VSUBPS    Z7, Z3, Z1
+	VXORPS    Z2, Z2, Z2
+	VSUBPS    Z7, Z2, Z2
+	VMOVUPS   Z3, K1, (R12)
+	VMOVUPS   Z0, K1, (R12)(R8*1)
+	VMOVUPS   Z1, K1, (R12)(R8*2)
+	VMOVUPS   Z2, K1, (R12)(R9*1)
+	LEAQ      (R12)(R8*4), R12
+	VADDPS    Z8, Z4, Z0
+	VSUBPS    Z8, Z4, Z1
+	VXORPS    Z2, Z2, Z2
+	VSUBPS    Z8, Z2, Z2
+	VMOVUPS   Z4, K1, (R12)
+	VMOVUPS   Z0, K1, (R12)(R8*1)
+	VMOVUPS   Z1, K1, (R12)(R8*2)
+	VMOVUPS   Z2, K1, (R12)(R9*1)
+
+next:
+	MOVQ 64(R13), R15
+	ADDQ R15, (R13)
+	MOVQ 72(R13), R15
+	ADDQ R15, 8(R13)
+	DECQ 56(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func input4z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·input4z(SB), $2368-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         16(R13), DX
+	LEAQ         (DX)(DX*2), SI
+	LEAQ         (DX)(DX*4), DI
+	MOVQ         32(R13), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         24(R13), R11
+	VBROADCASTSS cc0100000<>+0(SB), Z26
+	VBROADCASTSS cbf100000<>+0(SB), Z27
+	VBROADCASTSS c3f400000<>+0(SB), Z28
+	VBROADCASTSS c3fc00000<>+0(SB), Z29
+	VBROADCASTSS c3fa20000<>+0(SB), Z30
+	VBROADCASTSS cc0340000<>+0(SB), Z31
+
+tile:
+	MOVQ  (R13), AX
+	MOVQ  8(R13), BX
+	MOVQ  40(R13), CX
+	TESTQ CX, CX
+	JZ    rest
+
+vector:
+	MOVQ         AX, R12
+	VMOVUPS      (R12), Z0
+	VMOVUPS      (R12)(DX*1), Z1
+	VMOVUPS      (R12)(DX*2), Z2
+	VMOVUPS      (R12)(SI*1), Z3
+	VMOVUPS      (R12)(DX*4), Z4
+	VMOVUPS      (R12)(DI*1), Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z3, Z7
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z26, Z2, Z6
+	VFMADD231PS  Z26, Z1, Z7
+	VFMADD231PS  Z27, Z2, Z8
+	VFMADD231PS  Z27, Z1, Z9
+	VFMADD231PS  Z31, Z2, Z4
+	VFMADD231PS  Z31, Z3, Z5
+	VFMADD231PS  Z30, Z0, Z4
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVAPS      Z6, Z0
+	VMOVAPS      Z8, Z1
+	VFMADD231PS  Z28, Z7, Z0
+	VFNMADD231PS Z28, Z7, Z6
+	VFMADD231PS  Z29, Z9, Z1
+	VFNMADD231PS Z29, Z9, Z8
+	ADDQ         R11, R12
+	VMOVUPS      (R12), Z2
+	VMOVUPS      (R12)(DX*1), Z3
+	VMOVUPS      (R12)(DX*2), Z7
+	VMOVUPS      (R12)(SI*1), Z9
+	VMOVUPS      (R12)(DX*4), Z10
+	VMOVUPS      (R12)(DI*1), Z11
+	VMOVAPS      Z10, Z12
+	VMOVAPS      Z9, Z13
+	VMOVAPS      Z10, Z14
+	VMOVAPS      Z9, Z15
+	VFMADD231PS  Z26, Z7, Z12
+	VFMADD231PS  Z26, Z3, Z13
+	VFMADD231PS  Z27, Z7, Z14
+	VFMADD231PS  Z27, Z3, Z15
+	VFMADD231PS  Z31, Z7, Z10
+	VFMADD231PS  Z31, Z9, Z11
+	VFMADD231PS  Z30, Z2, Z10
+	VFMADD231PS  Z30, Z3, Z11
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z14, Z3
+	VFMADD231PS  Z28, Z13, Z2
+	VFNMADD231PS Z28, Z13, Z12
+	VFMADD231PS  Z29, Z15, Z3
+	VFNMADD231PS Z29, Z15, Z14
+	ADDQ         R11, R12
+	VMOVUPS      (R12), Z7
+	VMOVUPS      (R12)(DX*1), Z9
+	VMOVUPS      (R12)(DX*2), Z13
+	VMOVUPS      (R12)(SI*1), Z15
+	VMOVUPS      (R12)(DX*4), Z16
+	VMOVUPS      (R12)(DI*1), Z17
+	VMOVAPS      Z16, Z18
+	VMOVAPS      Z15, Z19
+	VMOVAPS      Z16, Z20
+	VMOVAPS      Z15, Z21
+	VFMADD231PS  Z26, Z13, Z18
+	VFMADD231PS  Z26, Z9, Z19
+	VFMADD231PS  Z27, Z13, Z20
+	VFMADD231PS  Z27, Z9, Z21
+	VFMADD231PS  Z31, Z13, Z16
+	VFMADD231PS  Z31, Z15, Z17
+	VFMADD231PS  Z30, Z7, Z16
+	VFMADD231PS  Z30, Z9, Z17
+	VMOVAPS      Z18, Z7
+	VMOVAPS      Z20, Z9
+	VFMADD231PS  Z28, Z19, Z7
+	VFNMADD231PS Z28, Z19, Z18
+	VFMADD231PS  Z29, Z21, Z9
+	VFNMADD231PS Z29, Z21, Z20
+	VMOVUPS      Z20, 1664(R14)
+	VMOVUPS      Z17, 2048(R14)
+	ADDQ         R11, R12
+	VMOVUPS      (R12), Z13
+	VMOVUPS      (R12)(DX*1), Z15
+	VMOVUPS      (R12)(DX*2), Z17
+	VMOVUPS      (R12)(SI*1), Z19
+	VMOVUPS      (R12)(DX*4), Z20
+	VMOVUPS      (R12)(DI*1), Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 192(R14)
+	VMOVUPS      Z13, 576(R14)
+	VMOVUPS      Z22, 960(R14)
+	VMOVUPS      Z15, 1344(R14)
+	VMOVUPS      Z24, 1728(R14)
+	VMOVUPS      Z21, 2112(R14)
+	ADDQ         R11, R12
+	VMOVUPS      (R12), Z13
+	VMOVUPS      (R12)(DX*1), Z15
+	VMOVUPS      (R12)(DX*2), Z17
+	VMOVUPS      (R12)(SI*1), Z19
+	VMOVUPS      (R12)(DX*4), Z20
+	VMOVUPS      (R12)(DI*1), Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 256(R14)
+	VMOVUPS      Z13, 640(R14)
+	VMOVUPS      Z22, 1024(R14)
+	VMOVUPS      Z15, 1408(R14)
+	VMOVUPS      Z24, 1792(R14)
+	VMOVUPS      Z21, 2176(R14)
+	ADDQ         R11, R12
+	VMOVUPS      (R12), Z13
+	VMOVUPS      (R12)(DX*1), Z15
+	VMOVUPS      (R12)(DX*2), Z17
+	VMOVUPS      (R12)(SI*1), Z19
+	VMOVUPS      (R12)(DX*4), Z20
+	VMOVUPS      (R12)(DI*1), Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 320(R14)
+	VMOVUPS      Z13, 704(R14)
+	VMOVUPS      Z22, 1088(R14)
+	VMOVUPS      Z15, 1472(R14)
+	VMOVUPS      Z24, 1856(R14)
+	VMOVUPS      Z21, 2240(R14)
+	MOVQ         BX, R12
+	VMOVUPS      192(R14), Z13
+	VMOVUPS      256(R14), Z15
+	VMOVUPS      320(R14), Z17
+	VMOVAPS      Z15, Z19
+	VMOVAPS      Z13, Z20
+	VMOVAPS      Z15, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z26, Z16, Z19
+	VFMADD231PS  Z26, Z10, Z20
+	VFMADD231PS  Z27, Z16, Z21
+	VFMADD231PS  Z27, Z10, Z22
+	VFMADD231PS  Z31, Z16, Z15
+	VFMADD231PS  Z31, Z13, Z17
+	VFMADD231PS  Z30, Z4, Z15
+	VFMADD231PS  Z30, Z10, Z17
+	VMOVAPS      Z19, Z4
+	VMOVAPS      Z21, Z10
+	VFMADD231PS  Z28, Z20, Z4
+	VFNMADD231PS Z28, Z20, Z19
+	VFMADD231PS  Z29, Z22, Z10
+	VFNMADD231PS Z29, Z22, Z21
+	VMOVUPS      Z15, (R12)
+	VMOVUPS      Z4, (R12)(R8*1)
+	VMOVUPS      Z19, (R12)(R8*2)
+	VMOVUPS      Z10, (R12)(R9*1)
+	VMOVUPS      Z21, (R12)(R8*4)
+	VMOVUPS      Z17, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      576(R14), Z4
+	VMOVUPS      640(R14), Z10
+	VMOVUPS      704(R14), Z13
+	VMOVAPS      Z10, Z15
+	VMOVAPS      Z4, Z16
+	VMOVAPS      Z10, Z17
+	VMOVAPS      Z4, Z19
+	VFMADD231PS  Z26, Z7, Z15
+	VFMADD231PS  Z26, Z2, Z16
+	VFMADD231PS  Z27, Z7, Z17
+	VFMADD231PS  Z27, Z2, Z19
+	VFMADD231PS  Z31, Z7, Z10
+	VFMADD231PS  Z31, Z4, Z13
+	VFMADD231PS  Z30, Z0, Z10
+	VFMADD231PS  Z30, Z2, Z13
+	VMOVAPS      Z15, Z0
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z28, Z16, Z0
+	VFNMADD231PS Z28, Z16, Z15
+	VFMADD231PS  Z29, Z19, Z2
+	VFNMADD231PS Z29, Z19, Z17
+	VMOVUPS      Z10, (R12)
+	VMOVUPS      Z0, (R12)(R8*1)
+	VMOVUPS      Z15, (R12)(R8*2)
+	VMOVUPS      Z2, (R12)(R9*1)
+	VMOVUPS      Z17, (R12)(R8*4)
+	VMOVUPS      Z13, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      960(R14), Z0
+	VMOVUPS      1024(R14), Z2
+	VMOVUPS      1088(R14), Z4
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z0, Z10
+	VMOVAPS      Z2, Z13
+	VMOVAPS      Z0, Z15
+	VFMADD231PS  Z26, Z18, Z7
+	VFMADD231PS  Z26, Z12, Z10
+	VFMADD231PS  Z27, Z18, Z13
+	VFMADD231PS  Z27, Z12, Z15
+	VFMADD231PS  Z31, Z18, Z2
+	VFMADD231PS  Z31, Z0, Z4
+	VFMADD231PS  Z30, Z6, Z2
+	VFMADD231PS  Z30, Z12, Z4
+	VMOVAPS      Z7, Z6
+	VMOVAPS      Z13, Z12
+	VFMADD231PS  Z28, Z10, Z6
+	VFNMADD231PS Z28, Z10, Z7
+	VFMADD231PS  Z29, Z15, Z12
+	VFNMADD231PS Z29, Z15, Z13
+	VMOVUPS      Z2, (R12)
+	VMOVUPS      Z6, (R12)(R8*1)
+	VMOVUPS      Z7, (R12)(R8*2)
+	VMOVUPS      Z12, (R12)(R9*1)
+	VMOVUPS      Z13, (R12)(R8*4)
+	VMOVUPS      Z4, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      1344(R14), Z0
+	VMOVUPS      1408(R14), Z2
+	VMOVUPS      1472(R14), Z4
+	VMOVAPS      Z2, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z2, Z10
+	VMOVAPS      Z0, Z12
+	VFMADD231PS  Z26, Z9, Z6
+	VFMADD231PS  Z26, Z3, Z7
+	VFMADD231PS  Z27, Z9, Z10
+	VFMADD231PS  Z27, Z3, Z12
+	VFMADD231PS  Z31, Z9, Z2
+	VFMADD231PS  Z31, Z0, Z4
+	VFMADD231PS  Z30, Z1, Z2
+	VFMADD231PS  Z30, Z3, Z4
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z10, Z3
+	VFMADD231PS  Z28, Z7, Z1
+	VFNMADD231PS Z28, Z7, Z6
+	VFMADD231PS  Z29, Z12, Z3
+	VFNMADD231PS Z29, Z12, Z10
+	VMOVUPS      Z2, (R12)
+	VMOVUPS      Z1, (R12)(R8*1)
+	VMOVUPS      Z6, (R12)(R8*2)
+	VMOVUPS      Z3, (R12)(R9*1)
+	VMOVUPS      Z10, (R12)(R8*4)
+	VMOVUPS      Z4, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      1664(R14), Z0
+	VMOVUPS      1728(R14), Z1
+	VMOVUPS      1792(R14), Z2
+	VMOVUPS      1856(R14), Z3
+	VMOVAPS      Z2, Z4
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z26, Z0, Z4
+	VFMADD231PS  Z26, Z14, Z6
+	VFMADD231PS  Z27, Z0, Z7
+	VFMADD231PS  Z27, Z14, Z9
+	VFMADD231PS  Z31, Z0, Z2
+	VFMADD231PS  Z31, Z1, Z3
+	VFMADD231PS  Z30, Z8, Z2
+	VFMADD231PS  Z30, Z14, Z3
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z7, Z14
+	VFMADD231PS  Z28, Z6, Z8
+	VFNMADD231PS Z28, Z6, Z4
+	VFMADD231PS  Z29, Z9, Z14
+	VFNMADD231PS Z29, Z9, Z7
+	VMOVUPS      Z2, (R12)
+	VMOVUPS      Z8, (R12)(R8*1)
+	VMOVUPS      Z4, (R12)(R8*2)
+	VMOVUPS      Z14, (R12)(R9*1)
+	VMOVUPS      Z7, (R12)(R8*4)
+	VMOVUPS      Z3, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      2048(R14), Z0
+	VMOVUPS      2112(R14), Z1
+	VMOVUPS      2176(R14), Z2
+	VMOVUPS      2240(R14), Z3
+	VMOVAPS      Z2, Z4
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z26, Z0, Z4
+	VFMADD231PS  Z26, Z11, Z6
+	VFMADD231PS  Z27, Z0, Z7
+	VFMADD231PS  Z27, Z11, Z8
+	VFMADD231PS  Z31, Z0, Z2
+	VFMADD231PS  Z31, Z1, Z3
+	VFMADD231PS  Z30, Z5, Z2
+	VFMADD231PS  Z30, Z11, Z3
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z7, Z11
+	VFMADD231PS  Z28, Z6, Z5
+	VFNMADD231PS Z28, Z6, Z4
+	VFMADD231PS  Z29, Z8, Z11
+	VFNMADD231PS Z29, Z8, Z7
+	VMOVUPS      Z2, (R12)
+	VMOVUPS      Z5, (R12)(R8*1)
+	VMOVUPS      Z4, (R12)(R8*2)
+	VMOVUPS      Z11, (R12)(R9*1)
+	VMOVUPS      Z7, (R12)(R8*4)
+	VMOVUPS      Z3, (R12)(R10*1)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, BX
+	DECQ         CX
+	JNZ          vector
+
+rest:
+	CMPQ         48(R13), $0x00
+	JE           next
+	MOVQ         AX, R12
+	MOVQ         48(R13), R15
+	VMOVUPS      (R15), Z9
+	VPMOVD2M     Z9, K1
+	VMOVUPS.Z    (R12), K1, Z0
+	VMOVUPS.Z    (R12)(DX*1), K1, Z1
+	VMOVUPS.Z    (R12)(DX*2), K1, Z2
+	VMOVUPS.Z    (R12)(SI*1), K1, Z3
+	VMOVUPS.Z    (R12)(DX*4), K1, Z4
+	VMOVUPS.Z    (R12)(DI*1), K1, Z5
+	VMOVAPS      Z4, Z6
+	VMOVAPS      Z3, Z7
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z26, Z2, Z6
+	VFMADD231PS  Z26, Z1, Z7
+	VFMADD231PS  Z27, Z2, Z8
+	VFMADD231PS  Z27, Z1, Z9
+	VFMADD231PS  Z31, Z2, Z4
+	VFMADD231PS  Z31, Z3, Z5
+	VFMADD231PS  Z30, Z0, Z4
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVAPS      Z6, Z0
+	VMOVAPS      Z8, Z1
+	VFMADD231PS  Z28, Z7, Z0
+	VFNMADD231PS Z28, Z7, Z6
+	VFMADD231PS  Z29, Z9, Z1
+	VFNMADD231PS Z29, Z9, Z8
+	ADDQ         R11, R12
+	VMOVUPS.Z    (R12), K1, Z2
+	VMOVUPS.Z    (R12)(DX*1), K1, Z3
+	VMOVUPS.Z    (R12)(DX*2), K1, Z7
+	VMOVUPS.Z    (R12)(SI*1), K1, Z9
+	VMOVUPS.Z    (R12)(DX*4), K1, Z10
+	VMOVUPS.Z    (R12)(DI*1), K1, Z11
+	VMOVAPS      Z10, Z12
+	VMOVAPS      Z9, Z13
+	VMOVAPS      Z10, Z14
+	VMOVAPS      Z9, Z15
+	VFMADD231PS  Z26, Z7, Z12
+	VFMADD231PS  Z26, Z3, Z13
+	VFMADD231PS  Z27, Z7, Z14
+	VFMADD231PS  Z27, Z3, Z15
+	VFMADD231PS  Z31, Z7, Z10
+	VFMADD231PS  Z31, Z9, Z11
+	VFMADD231PS  Z30, Z2, Z10
+	VFMADD231PS  Z30, Z3, Z11
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z14, Z3
+	VFMADD231PS  Z28, Z13, Z2
+	VFNMADD231PS Z28, Z13, Z12
+	VFMADD231PS  Z29, Z15, Z3
+	VFNMADD231PS Z29, Z15, Z14
+	ADDQ         R11, R12
+	VMOVUPS.Z    (R12), K1, Z7
+	VMOVUPS.Z    (R12)(DX*1), K1, Z9
+	VMOVUPS.Z    (R12)(DX*2), K1, Z13
+	VMOVUPS.Z    (R12)(SI*1), K1, Z15
+	VMOVUPS.Z    (R12)(DX*4), K1, Z16
+	VMOVUPS.Z    (R12)(DI*1), K1, Z17
+	VMOVAPS      Z16, Z18
+	VMOVAPS      Z15, Z19
+	VMOVAPS      Z16, Z20
+	VMOVAPS      Z15, Z21
+	VFMADD231PS  Z26, Z13, Z18
+	VFMADD231PS  Z26, Z9, Z19
+	VFMADD231PS  Z27, Z13, Z20
+	VFMADD231PS  Z27, Z9, Z21
+	VFMADD231PS  Z31, Z13, Z16
+	VFMADD231PS  Z31, Z15, Z17
+	VFMADD231PS  Z30, Z7, Z16
+	VFMADD231PS  Z30, Z9, Z17
+	VMOVAPS      Z18, Z7
+	VMOVAPS      Z20, Z9
+	VFMADD231PS  Z28, Z19, Z7
+	VFNMADD231PS Z28, Z19, Z18
+	VFMADD231PS  Z29, Z21, Z9
+	VFNMADD231PS Z29, Z21, Z20
+	VMOVUPS      Z20, 1664(R14)
+	VMOVUPS      Z17, 2048(R14)
+	ADDQ         R11, R12
+	VMOVUPS.Z    (R12), K1, Z13
+	VMOVUPS.Z    (R12)(DX*1), K1, Z15
+	VMOVUPS.Z    (R12)(DX*2), K1, Z17
+	VMOVUPS.Z    (R12)(SI*1), K1, Z19
+	VMOVUPS.Z    (R12)(DX*4), K1, Z20
+	VMOVUPS.Z    (R12)(DI*1), K1, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 192(R14)
+	VMOVUPS      Z13, 576(R14)
+	VMOVUPS      Z22, 960(R14)
+	VMOVUPS      Z15, 1344(R14)
+	VMOVUPS      Z24, 1728(R14)
+	VMOVUPS      Z21, 2112(R14)
+	ADDQ         R11, R12
+	VMOVUPS.Z    (R12), K1, Z13
+	VMOVUPS.Z    (R12)(DX*1), K1, Z15
+	VMOVUPS.Z    (R12)(DX*2), K1, Z17
+	VMOVUPS.Z    (R12)(SI*1), K1, Z19
+	VMOVUPS.Z    (R12)(DX*4), K1, Z20
+	VMOVUPS.Z    (R12)(DI*1), K1, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 256(R14)
+	VMOVUPS      Z13, 640(R14)
+	VMOVUPS      Z22, 1024(R14)
+	VMOVUPS      Z15, 1408(R14)
+	VMOVUPS      Z24, 1792(R14)
+	VMOVUPS      Z21, 2176(R14)
+	ADDQ         R11, R12
+	VMOVUPS.Z    (R12), K1, Z13
+	VMOVUPS.Z    (R12)(DX*1), K1, Z15
+	VMOVUPS.Z    (R12)(DX*2), K1, Z17
+	VMOVUPS.Z    (R12)(SI*1), K1, Z19
+	VMOVUPS.Z    (R12)(DX*4), K1, Z20
+	VMOVUPS.Z    (R12)(DI*1), K1, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z19, Z23
+	VMOVAPS      Z20, Z24
+	VMOVAPS      Z19, Z25
+	VFMADD231PS  Z26, Z17, Z22
+	VFMADD231PS  Z26, Z15, Z23
+	VFMADD231PS  Z27, Z17, Z24
+	VFMADD231PS  Z27, Z15, Z25
+	VFMADD231PS  Z31, Z17, Z20
+	VFMADD231PS  Z31, Z19, Z21
+	VFMADD231PS  Z30, Z13, Z20
+	VFMADD231PS  Z30, Z15, Z21
+	VMOVAPS      Z22, Z13
+	VMOVAPS      Z24, Z15
+	VFMADD231PS  Z28, Z23, Z13
+	VFNMADD231PS Z28, Z23, Z22
+	VFMADD231PS  Z29, Z25, Z15
+	VFNMADD231PS Z29, Z25, Z24
+	VMOVUPS      Z20, 320(R14)
+	VMOVUPS      Z13, 704(R14)
+	VMOVUPS      Z22, 1088(R14)
+	VMOVUPS      Z15, 1472(R14)
+	VMOVUPS      Z24, 1856(R14)
+	VMOVUPS      Z21, 2240(R14)
+	MOVQ         BX, R12
+	VMOVUPS      192(R14), Z13
+	VMOVUPS      256(R14), Z15
+	VMOVUPS      320(R14), Z17
+	VMOVAPS      Z15, Z19
+	VMOVAPS      Z13, Z20
+	VMOVAPS      Z15, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z26, Z16, Z19
+	VFMADD231PS  Z26, Z10, Z20
+	VFMADD231PS  Z27, Z16, Z21
+	VFMADD231PS  Z27, Z10, Z22
+	VFMADD231PS  Z31, Z16, Z15
+	VFMADD231PS  Z31, Z13, Z17
+	VFMADD231PS  Z30, Z4, Z15
+	VFMADD231PS  Z30, Z10, Z17
+	VMOVAPS      Z19, Z4
+	VMOVAPS      Z21, Z10
+	VFMADD231PS  Z28, Z20, Z4
+	VFNMADD231PS Z28, Z20, Z19
+	VFMADD231PS  Z29, Z22, Z10
+	VFNMADD231PS Z29, Z22, Z21
+	VMOVUPS      Z15, K1, (R12)
+	VMOVUPS      Z4, K1, (R12)(R8*1)
+	VMOVUPS      Z19, K1, (R12)(R8*2)
+	VMOVUPS      Z10, K1, (R12)(R9*1)
+	VMOVUPS      Z21, K1, (R12)(R8*4)
+	VMOVUPS      Z17, K1, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      576(R14), Z4
+	VMOVUPS      640(R14), Z10
+	VMOVUPS      704(R14), Z13
+	VMOVAPS      Z10, Z15
+	VMOVAPS      Z4, Z16
+	VMOVAPS      Z10, Z17
+	VMOVAPS      Z4, Z19
+	VFMADD231PS  Z26, Z7, Z15
+	VFMADD231PS  Z26, Z2, Z16
+	VFMADD231PS  Z27, Z7, Z17
+	VFMADD231PS  Z27, Z2, Z19
+	VFMADD231PS  Z31, Z7, Z10
+	VFMADD231PS  Z31, Z4, Z13
+	VFMADD231PS  Z30, Z0, Z10
+	VFMADD231PS  Z30, Z2, Z13
+	VMOVAPS      Z15, Z0
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z28, Z16, Z0
+	VFNMADD231PS Z28, Z16, Z15
+	VFMADD231PS  Z29, Z19, Z2
+	VFNMADD231PS Z29, Z19, Z17
+	VMOVUPS      Z10, K1, (R12)
+	VMOVUPS      Z0, K1, (R12)(R8*1)
+	VMOVUPS      Z15, K1, (R12)(R8*2)
+	VMOVUPS      Z2, K1, (R12)(R9*1)
+	VMOVUPS      Z17, K1, (R12)(R8*4)
+	VMOVUPS      Z13, K1, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      960(R14), Z0
+	VMOVUPS      1024(R14), Z2
+	VMOVUPS      1088(R14), Z4
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z0, Z10
+	VMOVAPS      Z2, Z13
+	VMOVAPS      Z0, Z15
+	VFMADD231PS  Z26, Z18, Z7
+	VFMADD231PS  Z26, Z12, Z10
+	VFMADD231PS  Z27, Z18, Z13
+	VFMADD231PS  Z27, Z12, Z15
+	VFMADD231PS  Z31, Z18, Z2
+	VFMADD231PS  Z31, Z0, Z4
+	VFMADD231PS  Z30, Z6, Z2
+	VFMADD231PS  Z30, Z12, Z4
+	VMOVAPS      Z7, Z6
+	VMOVAPS      Z13, Z12
+	VFMADD231PS  Z28, Z10, Z6
+	VFNMADD231PS Z28, Z10, Z7
+	VFMADD231PS  Z29, Z15, Z12
+	VFNMADD231PS Z29, Z15, Z13
+	VMOVUPS      Z2, K1, (R12)
+	VMOVUPS      Z6, K1, (R12)(R8*1)
+	VMOVUPS      Z7, K1, (R12)(R8*2)
+	VMOVUPS      Z12, K1, (R12)(R9*1)
+	VMOVUPS      Z13, K1, (R12)(R8*4)
+	VMOVUPS      Z4, K1, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      1344(R14), Z0
+	VMOVUPS      1408(R14), Z2
+	VMOVUPS      1472(R14), Z4
+	VMOVAPS      Z2, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z2, Z10
+	VMOVAPS      Z0, Z12
+	VFMADD231PS  Z26, Z9, Z6
+	VFMADD231PS  Z26, Z3, Z7
+	VFMADD231PS  Z27, Z9, Z10
+	VFMADD231PS  Z27, Z3, Z12
+	VFMADD231PS  Z31, Z9, Z2
+	VFMADD231PS  Z31, Z0, Z4
+	VFMADD231PS  Z30, Z1, Z2
+	VFMADD231PS  Z30, Z3, Z4
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z10, Z3
+	VFMADD231PS  Z28, Z7, Z1
+	VFNMADD231PS Z28, Z7, Z6
+	VFMADD231PS  Z29, Z12, Z3
+	VFNMADD231PS Z29, Z12, Z10
+	VMOVUPS      Z2, K1, (R12)
+	VMOVUPS      Z1, K1, (R12)(R8*1)
+	VMOVUPS      Z6, K1, (R12)(R8*2)
+	VMOVUPS      Z3, K1, (R12)(R9*1)
+	VMOVUPS      Z10, K1, (R12)(R8*4)
+	VMOVUPS      Z4, K1, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      1664(R14), Z0
+	VMOVUPS      1728(R14), Z1
+	VMOVUPS      1792(R14), Z2
+	VMOVUPS      1856(R14), Z3
+	VMOVAPS      Z2, Z4
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z26, Z0, Z4
+	VFMADD231PS  Z26, Z14, Z6
+	VFMADD231PS  Z27, Z0, Z7
+	VFMADD231PS  Z27, Z14, Z9
+	VFMADD231PS  Z31, Z0, Z2
+	VFMADD231PS  Z31, Z1, Z3
+	VFMADD231PS  Z30, Z8, Z2
+	VFMADD231PS  Z30, Z14, Z3
+	VMOVAPS      Z4, Z8
+	VMOVAPS      Z7, Z14
+	VFMADD231PS  Z28, Z6, Z8
+	VFNMADD231PS Z28, Z6, Z4
+	VFMADD231PS  Z29, Z9, Z14
+	VFNMADD231PS Z29, Z9, Z7
+	VMOVUPS      Z2, K1, (R12)
+	VMOVUPS      Z8, K1, (R12)(R8*1)
+	VMOVUPS      Z4, K1, (R12)(R8*2)
+	VMOVUPS      Z14, K1, (R12)(R9*1)
+	VMOVUPS      Z7, K1, (R12)(R8*4)
+	VMOVUPS      Z3, K1, (R12)(R10*1)
+	LEAQ         (R12)(R9*2), R12
+	VMOVUPS      2048(R14), Z0
+	VMOVUPS      2112(R14), Z1
+	VMOVUPS      2176(R14), Z2
+	VMOVUPS      2240(R14), Z3
+	VMOVAPS      Z2, Z4
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z26, Z0, Z4
+	VFMADD231PS  Z26, Z11, Z6
+	VFMADD231PS  Z27, Z0, Z7
+	VFMADD231PS  Z27, Z11, Z8
+	VFMADD231PS  Z31, Z0, Z2
+	VFMADD231PS  Z31, Z1, Z3
+	VFMADD231PS  Z30, Z5, Z2
+	VFMADD231PS  Z30, Z11, Z3
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z7, Z11
+	VFMADD231PS  Z28, Z6, Z5
+	VFNMADD231PS Z28, Z6, Z4
+	VFMADD231PS  Z29, Z8, Z11
+	VFNMADD231PS Z29, Z8, Z7
+	VMOVUPS      Z2, K1, (R12)
+	VMOVUPS      Z5, K1, (R12)(R8*1)
+	VMOVUPS      Z4, K1, (R12)(R8*2)
+	VMOVUPS      Z11, K1, (R12)(R9*1)
+	VMOVUPS      Z7, K1, (R12)(R8*4)
+	VMOVUPS      Z3, K1, (R12)(R10*1)
+
+next:
+	MOVQ 64(R13), R15
+	ADDQ R15, (R13)
+	MOVQ 72(R13), R15
+	ADDQ R15, 8(R13)
+	DECQ 56(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func gradient4z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gradient4z(SB), $1600-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         16(R13), DX
+	LEAQ         (DX)(DX*2), SI
+	LEAQ         (DX)(DX*4), DI
+	MOVQ         32(R13), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         24(R13), R11
+	VBROADCASTSS c3f400000<>+0(SB), Z26
+	VBROADCASTSS c3fc00000<>+0(SB), Z27
+	VBROADCASTSS c3f100000<>+0(SB), Z28
+	VBROADCASTSS c40100000<>+0(SB), Z29
+	VBROADCASTSS c3ed80000<>+0(SB), Z30
+	VBROADCASTSS c40580000<>+0(SB), Z31
+
+tile:
+	MOVQ  (R13), AX
+	MOVQ  8(R13), BX
+	MOVQ  40(R13), CX
+	TESTQ CX, CX
+	JZ    rest
+
+vector:
+	MOVQ        AX, R12
+	VMOVUPS     (R12), Z0
+	VMOVUPS     (R12)(DX*1), Z1
+	VMOVUPS     (R12)(DX*2), Z2
+	VMOVUPS     (R12)(SI*1), Z3
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z0, Z6
+	VMULPS      Z26, Z1, Z5
+	VMULPS      Z27, Z1, Z7
+	VFMADD231PS Z28, Z2, Z4
+	VFMADD231PS Z29, Z2, Z6
+	VFMADD231PS Z30, Z3, Z5
+	VFMADD231PS Z31, Z3, Z7
+	VADDPS      Z5, Z4, Z8
+	VSUBPS      Z5, Z4, Z4
+	VADDPS      Z7, Z6, Z9
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        R11, R12
+	VMOVUPS     (R12), Z1
+	VMOVUPS     (R12)(DX*1), Z2
+	VMOVUPS     (R12)(DX*2), Z5
+	VMOVUPS     (R12)(SI*1), Z7
+	VMOVAPS     Z1, Z10
+	VMOVAPS     Z1, Z12
+	VMULPS      Z26, Z2, Z11
+	VMULPS      Z27, Z2, Z13
+	VFMADD231PS Z28, Z5, Z10
+	VFMADD231PS Z29, Z5, Z12
+	VFMADD231PS Z30, Z7, Z11
+	VFMADD231PS Z31, Z7, Z13
+	VADDPS      Z11, Z10, Z14
+	VSUBPS      Z11, Z10, Z10
+	VADDPS      Z13, Z12, Z15
+	VSUBPS      Z13, Z12, Z12
+	ADDQ        R11, R12
+	VMOVUPS     (R12), Z2
+	VMOVUPS     (R12)(DX*1), Z5
+	VMOVUPS     (R12)(DX*2), Z11
+	VMOVUPS     (R12)(SI*1), Z13
+	VMOVAPS     Z2, Z16
+	VMOVAPS     Z2, Z18
+	VMULPS      Z26, Z5, Z17
+	VMULPS      Z27, Z5, Z19
+	VFMADD231PS Z28, Z11, Z16
+	VFMADD231PS Z29, Z11, Z18
+	VFMADD231PS Z30, Z13, Z17
+	VFMADD231PS Z31, Z13, Z19
+	VADDPS      Z17, Z16, Z20
+	VSUBPS      Z17, Z16, Z16
+	VADDPS      Z19, Z18, Z21
+	VSUBPS      Z19, Z18, Z18
+	VMOVUPS     Z18, 1152(R14)
+	VMOVUPS     Z13, 1408(R14)
+	ADDQ        R11, R12
+	VMOVUPS     (R12), Z5
+	VMOVUPS     (R12)(DX*1), Z11
+	VMOVUPS     (R12)(DX*2), Z13
+	VMOVUPS     (R12)(SI*1), Z17
+	VMOVAPS     Z5, Z18
+	VMOVAPS     Z5, Z22
+	VMULPS      Z26, Z11, Z19
+	VMULPS      Z27, Z11, Z23
+	VFMADD231PS Z28, Z13, Z18
+	VFMADD231PS Z29, Z13, Z22
+	VFMADD231PS Z30, Z17, Z19
+	VFMADD231PS Z31, Z17, Z23
+	VADDPS      Z19, Z18, Z24
+	VSUBPS      Z19, Z18, Z18
+	VADDPS      Z23, Z22, Z25
+	VSUBPS      Z23, Z22, Z22
+	VMOVUPS     Z5, 192(R14)
+	VMOVUPS     Z24, 448(R14)
+	VMOVUPS     Z18, 704(R14)
+	VMOVUPS     Z25, 960(R14)
+	VMOVUPS     Z22, 1216(R14)
+	VMOVUPS     Z17, 1472(R14)
+	MOVQ        BX, R12
+	VMOVUPS     192(R14), Z5
+	VMOVAPS     Z0, Z11
+	VMOVAPS     Z0, Z17
+	VMULPS      Z26, Z1, Z13
+	VMULPS      Z27, Z1, Z18
+	VFMADD231PS Z28, Z2, Z11
+	VFMADD231PS Z29, Z2, Z17
+	VFMADD231PS Z30, Z5, Z13
+	VFMADD231PS Z31, Z5, Z18
+	VADDPS      Z13, Z11, Z19
+	VSUBPS      Z13, Z11, Z11
+	VADDPS      Z18, Z17, Z22
+	VSUBPS      Z18, Z17, Z17
+	VMOVUPS     Z0, (R12)
+	VMOVUPS     Z19, (R12)(R8*1)
+	VMOVUPS     Z11, (R12)(R8*2)
+	VMOVUPS     Z22, (R12)(R9*1)
+	VMOVUPS     Z17, (R12)(R8*4)
+	VMOVUPS     Z5, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     448(R14), Z0
+	VMOVAPS     Z8, Z1
+	VMOVAPS     Z8, Z5
+	VMULPS      Z26, Z14, Z2
+	VMULPS      Z27, Z14, Z11
+	VFMADD231PS Z28, Z20, Z1
+	VFMADD231PS Z29, Z20, Z5
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z11
+	VADDPS      Z2, Z1, Z13
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z11, Z5, Z17
+	VSUBPS      Z11, Z5, Z5
+	VMOVUPS     Z8, (R12)
+	VMOVUPS     Z13, (R12)(R8*1)
+	VMOVUPS     Z1, (R12)(R8*2)
+	VMOVUPS     Z17, (R12)(R9*1)
+	VMOVUPS     Z5, (R12)(R8*4)
+	VMOVUPS     Z0, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     704(R14), Z0
+	VMOVAPS     Z4, Z1
+	VMOVAPS     Z4, Z5
+	VMULPS      Z26, Z10, Z2
+	VMULPS      Z27, Z10, Z8
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z29, Z16, Z5
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z8
+	VADDPS      Z2, Z1, Z11
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z8, Z5, Z13
+	VSUBPS      Z8, Z5, Z5
+	VMOVUPS     Z4, (R12)
+	VMOVUPS     Z11, (R12)(R8*1)
+	VMOVUPS     Z1, (R12)(R8*2)
+	VMOVUPS     Z13, (R12)(R9*1)
+	VMOVUPS     Z5, (R12)(R8*4)
+	VMOVUPS     Z0, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     960(R14), Z0
+	VMOVAPS     Z9, Z1
+	VMOVAPS     Z9, Z4
+	VMULPS      Z26, Z15, Z2
+	VMULPS      Z27, Z15, Z5
+	VFMADD231PS Z28, Z21, Z1
+	VFMADD231PS Z29, Z21, Z4
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z5
+	VADDPS      Z2, Z1, Z8
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z5, Z4, Z10
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z9, (R12)
+	VMOVUPS     Z8, (R12)(R8*1)
+	VMOVUPS     Z1, (R12)(R8*2)
+	VMOVUPS     Z10, (R12)(R9*1)
+	VMOVUPS     Z4, (R12)(R8*4)
+	VMOVUPS     Z0, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     1152(R14), Z0
+	VMOVUPS     1216(R14), Z1
+	VMOVAPS     Z6, Z2
+	VMOVAPS     Z6, Z5
+	VMULPS      Z26, Z12, Z4
+	VMULPS      Z27, Z12, Z8
+	VFMADD231PS Z28, Z0, Z2
+	VFMADD231PS Z29, Z0, Z5
+	VFMADD231PS Z30, Z1, Z4
+	VFMADD231PS Z31, Z1, Z8
+	VADDPS      Z4, Z2, Z9
+	VSUBPS      Z4, Z2, Z2
+	VADDPS      Z8, Z5, Z10
+	VSUBPS      Z8, Z5, Z5
+	VMOVUPS     Z6, (R12)
+	VMOVUPS     Z9, (R12)(R8*1)
+	VMOVUPS     Z2, (R12)(R8*2)
+	VMOVUPS     Z10, (R12)(R9*1)
+	VMOVUPS     Z5, (R12)(R8*4)
+	VMOVUPS     Z1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     1408(R14), Z0
+	VMOVUPS     1472(R14), Z1
+	VMOVAPS     Z3, Z2
+	VMOVAPS     Z3, Z5
+	VMULPS      Z26, Z7, Z4
+	VMULPS      Z27, Z7, Z6
+	VFMADD231PS Z28, Z0, Z2
+	VFMADD231PS Z29, Z0, Z5
+	VFMADD231PS Z30, Z1, Z4
+	VFMADD231PS Z31, Z1, Z6
+	VADDPS      Z4, Z2, Z8
+	VSUBPS      Z4, Z2, Z2
+	VADDPS      Z6, Z5, Z9
+	VSUBPS      Z6, Z5, Z5
+	VMOVUPS     Z3, (R12)
+	VMOVUPS     Z8, (R12)(R8*1)
+	VMOVUPS     Z2, (R12)(R8*2)
+	VMOVUPS     Z9, (R12)(R9*1)
+	VMOVUPS     Z5, (R12)(R8*4)
+	VMOVUPS     Z1, (R12)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	DECQ        CX
+	JNZ         vector
+
+rest:
+	CMPQ        48(R13), $0x00
+	JE          next
+	MOVQ        AX, R12
+	MOVQ        48(R13), R15
+	VMOVUPS     (R15), Z9
+	VPMOVD2M    Z9, K1
+	VMOVUPS.Z   (R12), K1, Z0
+	VMOVUPS.Z   (R12)(DX*1), K1, Z1
+	VMOVUPS.Z   (R12)(DX*2), K1, Z2
+	VMOVUPS.Z   (R12)(SI*1), K1, Z3
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z0, Z6
+	VMULPS      Z26, Z1, Z5
+	VMULPS      Z27, Z1, Z7
+	VFMADD231PS Z28, Z2, Z4
+	VFMADD231PS Z29, Z2, Z6
+	VFMADD231PS Z30, Z3, Z5
+	VFMADD231PS Z31, Z3, Z7
+	VADDPS      Z5, Z4, Z8
+	VSUBPS      Z5, Z4, Z4
+	VADDPS      Z7, Z6, Z9
+	VSUBPS      Z7, Z6, Z6
+	ADDQ        R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VMOVUPS.Z   (R12)(DX*1), K1, Z2
+	VMOVUPS.Z   (R12)(DX*2), K1, Z5
+	VMOVUPS.Z   (R12)(SI*1), K1, Z7
+	VMOVAPS     Z1, Z10
+	VMOVAPS     Z1, Z12
+	VMULPS      Z26, Z2, Z11
+	VMULPS      Z27, Z2, Z13
+	VFMADD231PS Z28, Z5, Z10
+	VFMADD231PS Z29, Z5, Z12
+	VFMADD231PS Z30, Z7, Z11
+	VFMADD231PS Z31, Z7, Z13
+	VADDPS      Z11, Z10, Z14
+	VSUBPS      Z11, Z10, Z10
+	VADDPS      Z13, Z12, Z15
+	VSUBPS      Z13, Z12, Z12
+	ADDQ        R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VMOVUPS.Z   (R12)(DX*1), K1, Z5
+	VMOVUPS.Z   (R12)(DX*2), K1, Z11
+	VMOVUPS.Z   (R12)(SI*1), K1, Z13
+	VMOVAPS     Z2, Z16
+	VMOVAPS     Z2, Z18
+	VMULPS      Z26, Z5, Z17
+	VMULPS      Z27, Z5, Z19
+	VFMADD231PS Z28, Z11, Z16
+	VFMADD231PS Z29, Z11, Z18
+	VFMADD231PS Z30, Z13, Z17
+	VFMADD231PS Z31, Z13, Z19
+	VADDPS      Z17, Z16, Z20
+	VSUBPS      Z17, Z16, Z16
+	VADDPS      Z19, Z18, Z21
+	VSUBPS      Z19, Z18, Z18
+	VMOVUPS     Z18, 1152(R14)
+	VMOVUPS     Z13, 1408(R14)
+	ADDQ        R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VMOVUPS.Z   (R12)(DX*1), K1, Z11
+	VMOVUPS.Z   (R12)(DX*2), K1, Z13
+	VMOVUPS.Z   (R12)(SI*1), K1, Z17
+	VMOVAPS     Z5, Z18
+	VMOVAPS     Z5, Z22
+	VMULPS      Z26, Z11, Z19
+	VMULPS      Z27, Z11, Z23
+	VFMADD231PS Z28, Z13, Z18
+	VFMADD231PS Z29, Z13, Z22
+	VFMADD231PS Z30, Z17, Z19
+	VFMADD231PS Z31, Z17, Z23
+	VADDPS      Z19, Z18, Z24
+	VSUBPS      Z19, Z18, Z18
+	VADDPS      Z23, Z22, Z25
+	VSUBPS      Z23, Z22, Z22
+	VMOVUPS     Z5, 192(R14)
+	VMOVUPS     Z24, 448(R14)
+	VMOVUPS     Z18, 704(R14)
+	VMOVUPS     Z25, 960(R14)
+	VMOVUPS     Z22, 1216(R14)
+	VMOVUPS     Z17, 1472(R14)
+	MOVQ        BX, R12
+	VMOVUPS     192(R14), Z5
+	VMOVAPS     Z0, Z11
+	VMOVAPS     Z0, Z17
+	VMULPS      Z26, Z1, Z13
+	VMULPS      Z27, Z1, Z18
+	VFMADD231PS Z28, Z2, Z11
+	VFMADD231PS Z29, Z2, Z17
+	VFMADD231PS Z30, Z5, Z13
+	VFMADD231PS Z31, Z5, Z18
+	VADDPS      Z13, Z11, Z19
+	VSUBPS      Z13, Z11, Z11
+	VADDPS      Z18, Z17, Z22
+	VSUBPS      Z18, Z17, Z17
+	VMOVUPS     Z0, K1, (R12)
+	VMOVUPS     Z19, K1, (R12)(R8*1)
+	VMOVUPS     Z11, K1, (R12)(R8*2)
+	VMOVUPS     Z22, K1, (R12)(R9*1)
+	VMOVUPS     Z17, K1, (R12)(R8*4)
+	VMOVUPS     Z5, K1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     448(R14), Z0
+	VMOVAPS     Z8, Z1
+	VMOVAPS     Z8, Z5
+	VMULPS      Z26, Z14, Z2
+	VMULPS      Z27, Z14, Z11
+	VFMADD231PS Z28, Z20, Z1
+	VFMADD231PS Z29, Z20, Z5
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z11
+	VADDPS      Z2, Z1, Z13
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z11, Z5, Z17
+	VSUBPS      Z11, Z5, Z5
+	VMOVUPS     Z8, K1, (R12)
+	VMOVUPS     Z13, K1, (R12)(R8*1)
+	VMOVUPS     Z1, K1, (R12)(R8*2)
+	VMOVUPS     Z17, K1, (R12)(R9*1)
+	VMOVUPS     Z5, K1, (R12)(R8*4)
+	VMOVUPS     Z0, K1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     704(R14), Z0
+	VMOVAPS     Z4, Z1
+	VMOVAPS     Z4, Z5
+	VMULPS      Z26, Z10, Z2
+	VMULPS      Z27, Z10, Z8
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z29, Z16, Z5
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z8
+	VADDPS      Z2, Z1, Z11
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z8, Z5, Z13
+	VSUBPS      Z8, Z5, Z5
+	VMOVUPS     Z4, K1, (R12)
+	VMOVUPS     Z11, K1, (R12)(R8*1)
+	VMOVUPS     Z1, K1, (R12)(R8*2)
+	VMOVUPS     Z13, K1, (R12)(R9*1)
+	VMOVUPS     Z5, K1, (R12)(R8*4)
+	VMOVUPS     Z0, K1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     960(R14), Z0
+	VMOVAPS     Z9, Z1
+	VMOVAPS     Z9, Z4
+	VMULPS      Z26, Z15, Z2
+	VMULPS      Z27, Z15, Z5
+	VFMADD231PS Z28, Z21, Z1
+	VFMADD231PS Z29, Z21, Z4
+	VFMADD231PS Z30, Z0, Z2
+	VFMADD231PS Z31, Z0, Z5
+	VADDPS      Z2, Z1, Z8
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z5, Z4, Z10
+	VSUBPS      Z5, Z4, Z4
+	VMOVUPS     Z9, K1, (R12)
+	VMOVUPS     Z8, K1, (R12)(R8*1)
+	VMOVUPS     Z1, K1, (R12)(R8*2)
+	VMOVUPS     Z10, K1, (R12)(R9*1)
+	VMOVUPS     Z4, K1, (R12)(R8*4)
+	VMOVUPS     Z0, K1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     1152(R14), Z0
+	VMOVUPS     1216(R14), Z1
+	VMOVAPS     Z6, Z2
+	VMOVAPS     Z6, Z5
+	VMULPS      Z26, Z12, Z4
+	VMULPS      Z27, Z12, Z8
+	VFMADD231PS Z28, Z0, Z2
+	VFMADD231PS Z29, Z0, Z5
+	VFMADD231PS Z30, Z1, Z4
+	VFMADD231PS Z31, Z1, Z8
+	VADDPS      Z4, Z2, Z9
+	VSUBPS      Z4, Z2, Z2
+	VADDPS      Z8, Z5, Z10
+	VSUBPS      Z8, Z5, Z5
+	VMOVUPS     Z6, K1, (R12)
+	VMOVUPS     Z9, K1, (R12)(R8*1)
+	VMOVUPS     Z2, K1, (R12)(R8*2)
+	VMOVUPS     Z10, K1, (R12)(R9*1)
+	VMOVUPS     Z5, K1, (R12)(R8*4)
+	VMOVUPS     Z1, K1, (R12)(R10*1)
+	LEAQ        (R12)(R9*2), R12
+	VMOVUPS     1408(R14), Z0
+	VMOVUPS     1472(R14), Z1
+	VMOVAPS     Z3, Z2
+	VMOVAPS     Z3, Z5
+	VMULPS      Z26, Z7, Z4
+	VMULPS      Z27, Z7, Z6
+	VFMADD231PS Z28, Z0, Z2
+	VFMADD231PS Z29, Z0, Z5
+	VFMADD231PS Z30, Z1, Z4
+	VFMADD231PS Z31, Z1, Z6
+	VADDPS      Z4, Z2, Z8
+	VSUBPS      Z4, Z2, Z2
+	VADDPS      Z6, Z5, Z9
+	VSUBPS      Z6, Z5, Z5
+	VMOVUPS     Z3, K1, (R12)
+	VMOVUPS     Z8, K1, (R12)(R8*1)
+	VMOVUPS     Z2, K1, (R12)(R8*2)
+	VMOVUPS     Z9, K1, (R12)(R9*1)
+	VMOVUPS     Z5, K1, (R12)(R8*4)
+	VMOVUPS     Z1, K1, (R12)(R10*1)
+
+next:
+	MOVQ 64(R13), R15
+	ADDQ R15, (R13)
+	MOVQ 72(R13), R15
+	ADDQ R15, 8(R13)
+	DECQ 56(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func output2z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·output2z(SB), $576-8
+	MOVQ     t+0(FP), R13
+	LEAQ     63(SP), R14
+	ANDQ     $-64, R14
+	MOVQ     16(R13), DI
+	MOVQ     DI, CX
+	SHLQ     $0x02, CX
+	LEAQ     (CX)(CX*2), DX
+	LEAQ     (CX)(CX*4), SI
+	MOVQ     48(R13), R9
+	LEAQ     (R9)(R9*2), R10
+	MOVQ     104(R13), R15
+	VMOVUPS  (R15), Z0
+	VPMOVD2M Z0, K1
+
+tile:
+	MOVQ      (R13), AX
+	LEAQ      (AX), BX
+	VMOVUPS   (BX), Z0
+	VMOVUPS   (BX)(CX*1), Z1
+	VMOVUPS   (BX)(CX*2), Z2
+	VMOVUPS   (BX)(DX*1), Z3
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z2, Z1, Z1
+	VADDPS    Z2, Z0, Z0
+	VSUBPS    Z3, Z1, Z1
+	ADDQ      DI, BX
+	VMOVUPS   (BX), Z2
+	VMOVUPS   (BX)(CX*1), Z3
+	VMOVUPS   (BX)(CX*2), Z4
+	VMOVUPS   (BX)(DX*1), Z5
+	VADDPS    Z3, Z2, Z2
+	VSUBPS    Z4, Z3, Z3
+	VADDPS    Z4, Z2, Z2
+	VSUBPS    Z5, Z3, Z3
+	ADDQ      DI, BX
+	VMOVUPS   (BX), Z4
+	VMOVUPS   (BX)(CX*1), Z5
+	VMOVUPS   (BX)(CX*2), Z6
+	VMOVUPS   (BX)(DX*1), Z7
+	VADDPS    Z5, Z4, Z4
+	VSUBPS    Z6, Z5, Z5
+	VADDPS    Z6, Z4, Z4
+	VSUBPS    Z7, Z5, Z5
+	ADDQ      DI, BX
+	VMOVUPS   (BX), Z6
+	VMOVUPS   (BX)(CX*1), Z7
+	VMOVUPS   (BX)(CX*2), Z8
+	VMOVUPS   (BX)(DX*1), Z9
+	VADDPS    Z7, Z6, Z6
+	VSUBPS    Z8, Z7, Z7
+	VADDPS    Z8, Z6, Z6
+	VSUBPS    Z9, Z7, Z7
+	MOVQ      24(R13), R15
+	MOVQ      8(R15), R12
+	MOVQ      16(R15), BX
+	MOVQ      (R15), R8
+	MOVQ      R8, R11
+	IMULQ     R9, R8
+	ADDQ      8(R13), R8
+	IMULQ     96(R13), R11
+	ADDQ      80(R13), R11
+	VADDPS    Z2, Z0, Z0
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z0, Z0
+	VSUBPS    Z6, Z2, Z2
+	TESTB     $0x1f, 56(R13)
+	JZ        store00
+	TESTB     $0x01, 56(R13)
+	JZ        bias00
+	MOVQ      64(R13), R15
+	VMOVUPS.Z (R15), K1, Z13
+	VADDPS    Z13, Z0, Z0
+	VADDPS    Z13, Z2, Z2
+
+bias00:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst00
+	VXORPS Z13, Z13, Z13
+	VMAXPS Z0, Z13, Z0
+	VMAXPS Z2, Z13, Z2
+
+reluFirst00:
+	TESTB     $0x02, 56(R13)
+	JZ        scale00
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z13
+	VMULPS    Z13, Z0, Z0
+	VMULPS    Z13, Z2, Z2
+
+scale00:
+	TESTB     $0x04, 56(R13)
+	JZ        residual00
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z13
+	VADDPS    Z13, Z0, Z0
+	CMPQ      BX, $0x01
+	JLE       residual00
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z13
+	VADDPS    Z13, Z2, Z2
+
+residual00:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast00
+	VXORPS Z13, Z13, Z13
+	VMAXPS Z0, Z13, Z0
+	VMAXPS Z2, Z13, Z2
+
+reluLast00:
+store00:
+	VMOVUPS Z0, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored00
+	VMOVUPS Z2, K1, (R8)(R9*1)
+
+stored00:
+	CMPQ      R12, $0x01
+	JLE       vector00
+	ADDQ      40(R13), R8
+	ADDQ      88(R13), R11
+	VADDPS    Z3, Z1, Z1
+	VSUBPS    Z5, Z3, Z3
+	VADDPS    Z5, Z1, Z1
+	VSUBPS    Z7, Z3, Z3
+	TESTB     $0x1f, 56(R13)
+	JZ        store01
+	TESTB     $0x01, 56(R13)
+	JZ        bias01
+	MOVQ      64(R13), R15
+	VMOVUPS.Z (R15), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	VADDPS    Z9, Z3, Z3
+
+bias01:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst01
+	VXORPS Z9, Z9, Z9
+	VMAXPS Z1, Z9, Z1
+	VMAXPS Z3, Z9, Z3
+
+reluFirst01:
+	TESTB     $0x02, 56(R13)
+	JZ        scale01
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z9
+	VMULPS    Z9, Z1, Z1
+	VMULPS    Z9, Z3, Z3
+
+scale01:
+	TESTB     $0x04, 56(R13)
+	JZ        residual01
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	CMPQ      BX, $0x01
+	JLE       residual01
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z9
+	VADDPS    Z9, Z3, Z3
+
+residual01:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast01
+	VXORPS Z9, Z9, Z9
+	VMAXPS Z1, Z9, Z1
+	VMAXPS Z3, Z9, Z3
+
+reluLast01:
+store01:
+	VMOVUPS Z1, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored01
+	VMOVUPS Z3, K1, (R8)(R9*1)
+
+stored01:
+vector00:
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
+	ADDQ $0x18, 24(R13)
+	DECQ 32(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func output4z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·output4z(SB), $1600-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         16(R13), DI
+	LEAQ         (DI)(DI*2), CX
+	ADDQ         CX, CX
+	LEAQ         (CX)(CX*2), DX
+	LEAQ         (CX)(CX*4), SI
+	MOVQ         48(R13), R9
+	LEAQ         (R9)(R9*2), R10
+	VBROADCASTSS c3f400000<>+0(SB), Z26
+	VBROADCASTSS c3fc00000<>+0(SB), Z27
+	VBROADCASTSS c3f100000<>+0(SB), Z28
+	VBROADCASTSS c40100000<>+0(SB), Z29
+	VBROADCASTSS c3ed80000<>+0(SB), Z30
+	VBROADCASTSS c40580000<>+0(SB), Z31
+	MOVQ         104(R13), R15
+	VMOVUPS      (R15), Z0
+	VPMOVD2M     Z0, K1
+
+tile:
+	MOVQ        (R13), AX
+	LEAQ        (AX), BX
+	VMOVUPS     (BX), Z0
+	VMOVUPS     (BX)(CX*1), Z1
+	VMOVUPS     (BX)(CX*2), Z2
+	VMOVUPS     (BX)(DX*1), Z3
+	VMOVUPS     (BX)(CX*4), Z4
+	VMOVUPS     (BX)(SI*1), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VMULPS      Z26, Z7, Z1
+	VMULPS      Z28, Z6, Z2
+	VFMADD231PS Z30, Z7, Z5
+	VADDPS      Z8, Z0, Z0
+	VFMADD231PS Z27, Z9, Z1
+	VFMADD231PS Z29, Z8, Z2
+	VFMADD231PS Z31, Z9, Z5
+	ADDQ        DI, BX
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (BX)(CX*1), Z4
+	VMOVUPS     (BX)(CX*2), Z6
+	VMOVUPS     (BX)(DX*1), Z7
+	VMOVUPS     (BX)(CX*4), Z8
+	VMOVUPS     (BX)(SI*1), Z9
+	VADDPS      Z6, Z4, Z10
+	VSUBPS      Z6, Z4, Z11
+	VADDPS      Z8, Z7, Z12
+	VSUBPS      Z8, Z7, Z13
+	VADDPS      Z10, Z3, Z3
+	VMULPS      Z26, Z11, Z4
+	VMULPS      Z28, Z10, Z6
+	VFMADD231PS Z30, Z11, Z9
+	VADDPS      Z12, Z3, Z3
+	VFMADD231PS Z27, Z13, Z4
+	VFMADD231PS Z29, Z12, Z6
+	VFMADD231PS Z31, Z13, Z9
+	ADDQ        DI, BX
+	VMOVUPS     (BX), Z7
+	VMOVUPS     (BX)(CX*1), Z8
+	VMOVUPS     (BX)(CX*2), Z10
+	VMOVUPS     (BX)(DX*1), Z11
+	VMOVUPS     (BX)(CX*4), Z12
+	VMOVUPS     (BX)(SI*1), Z13
+	VADDPS      Z10, Z8, Z14
+	VSUBPS      Z10, Z8, Z15
+	VADDPS      Z12, Z11, Z16
+	VSUBPS      Z12, Z11, Z17
+	VADDPS      Z14, Z7, Z7
+	VMULPS      Z26, Z15, Z8
+	VMULPS      Z28, Z14, Z10
+	VFMADD231PS Z30, Z15, Z13
+	VADDPS      Z16, Z7, Z7
+	VFMADD231PS Z27, Z17, Z8
+	VFMADD231PS Z29, Z16, Z10
+	VFMADD231PS Z31, Z17, Z13
+	ADDQ        DI, BX
+	VMOVUPS     (BX), Z11
+	VMOVUPS     (BX)(CX*1), Z12
+	VMOVUPS     (BX)(CX*2), Z14
+	VMOVUPS     (BX)(DX*1), Z15
+	VMOVUPS     (BX)(CX*4), Z16
+	VMOVUPS     (BX)(SI*1), Z17
+	VADDPS      Z14, Z12, Z18
+	VSUBPS      Z14, Z12, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z11, Z11
+	VMULPS      Z26, Z19, Z12
+	VMULPS      Z28, Z18, Z14
+	VFMADD231PS Z30, Z19, Z17
+	VADDPS      Z20, Z11, Z11
+	VFMADD231PS Z27, Z21, Z12
+	VFMADD231PS Z29, Z20, Z14
+	VFMADD231PS Z31, Z21, Z17
+	ADDQ        DI, BX
+	VMOVUPS     (BX), Z15
+	VMOVUPS     (BX)(CX*1), Z16
+	VMOVUPS     (BX)(CX*2), Z18
+	VMOVUPS     (BX)(DX*1), Z19
+	VMOVUPS     (BX)(CX*4), Z20
+	VMOVUPS     (BX)(SI*1), Z21
+	VADDPS      Z18, Z16, Z22
+	VSUBPS      Z18, Z16, Z23
+	VADDPS      Z20, Z19, Z24
+	VSUBPS      Z20, Z19, Z25
+	VADDPS      Z22, Z15, Z15
+	VMULPS      Z26, Z23, Z16
+	VMULPS      Z28, Z22, Z18
+	VFMADD231PS Z30, Z23, Z21
+	VADDPS      Z24, Z15, Z15
+	VFMADD231PS Z27, Z25, Z16
+	VFMADD231PS Z29, Z24, Z18
+	VFMADD231PS Z31, Z25, Z21
+	VMOVUPS     Z15, 256(R14)
+	VMOVUPS     Z16, 640(R14)
+	VMOVUPS     Z18, 1024(R14)
+	VMOVUPS     Z21, 1408(R14)
+	ADDQ        DI, BX
+	VMOVUPS     (BX), Z15
+	VMOVUPS     (BX)(CX*1), Z16
+	VMOVUPS     (BX)(CX*2), Z18
+	VMOVUPS     (BX)(DX*1), Z19
+	VMOVUPS     (BX)(CX*4), Z20
+	VMOVUPS     (BX)(SI*1), Z21
+	VADDPS      Z18, Z16, Z22
+	VSUBPS      Z18, Z16, Z23
+	VADDPS      Z20, Z19, Z24
+	VSUBPS      Z20, Z19, Z25
+	VADDPS      Z22, Z15, Z15
+	VMULPS      Z26, Z23, Z16
+	VMULPS      Z28, Z22, Z18
+	VFMADD231PS Z30, Z23, Z21
+	VADDPS      Z24, Z15, Z15
+	VFMADD231PS Z27, Z25, Z16
+	VFMADD231PS Z29, Z24, Z18
+	VFMADD231PS Z31, Z25, Z21
+	VMOVUPS     Z15, 320(R14)
+	VMOVUPS     Z16, 704(R14)
+	VMOVUPS     Z18, 1088(R14)
+	VMOVUPS     Z21, 1472(R14)
+	MOVQ        24(R13), R15
+	MOVQ        8(R15), R12
+	MOVQ        16(R15), BX
+	MOVQ        (R15), R8
+	MOVQ        R8, R11
+	IMULQ       R9, R8
+	ADDQ        8(R13), R8
+	IMULQ       96(R13), R11
+	ADDQ        80(R13), R11
+	VMOVUPS     256(R14), Z15
+	VMOVUPS     320(R14), Z16
+	VADDPS      Z7, Z3, Z18
+	VSUBPS      Z7, Z3, Z19
+	VADDPS      Z15, Z11, Z20
+	VSUBPS      Z15, Z11, Z21
+	VADDPS      Z18, Z0, Z0
+	VMULPS      Z26, Z19, Z3
+	VMULPS      Z28, Z18, Z7
+	VFMADD231PS Z30, Z19, Z16
+	VADDPS      Z20, Z0, Z0
+	VFMADD231PS Z27, Z21, Z3
+	VFMADD231PS Z29, Z20, Z7
+	VFMADD231PS Z31, Z21, Z16
+	TESTB       $0x1f, 56(R13)
+	JZ          store00
+	TESTB       $0x01, 56(R13)
+	JZ          bias00
+	MOVQ        64(R13), R15
+	VMOVUPS.Z   (R15), K1, Z21
+	VADDPS      Z21, Z0, Z0
+	VADDPS      Z21, Z3, Z3
+	VADDPS      Z21, Z7, Z7
+	VADDPS      Z21, Z16, Z16
+
+bias00:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst00
+	VXORPS Z21, Z21, Z21
+	VMAXPS Z0, Z21, Z0
+	VMAXPS Z3, Z21, Z3
+	VMAXPS Z7, Z21, Z7
+	VMAXPS Z16, Z21, Z16
+
+reluFirst00:
+	TESTB     $0x02, 56(R13)
+	JZ        scale00
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z21
+	VMULPS    Z21, Z0, Z0
+	VMULPS    Z21, Z3, Z3
+	VMULPS    Z21, Z7, Z7
+	VMULPS    Z21, Z16, Z16
+
+scale00:
+	TESTB     $0x04, 56(R13)
+	JZ        residual00
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z21
+	VADDPS    Z21, Z0, Z0
+	CMPQ      BX, $0x01
+	JLE       residual00
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z21
+	VADDPS    Z21, Z3, Z3
+	CMPQ      BX, $0x02
+	JLE       residual00
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z21
+	VADDPS    Z21, Z7, Z7
+	CMPQ      BX, $0x03
+	JLE       residual00
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z21
+	VADDPS    Z21, Z16, Z16
+
+residual00:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast00
+	VXORPS Z21, Z21, Z21
+	VMAXPS Z0, Z21, Z0
+	VMAXPS Z3, Z21, Z3
+	VMAXPS Z7, Z21, Z7
+	VMAXPS Z16, Z21, Z16
+
+reluLast00:
+store00:
+	VMOVUPS Z0, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored00
+	VMOVUPS Z3, K1, (R8)(R9*1)
+	CMPQ    BX, $0x02
+	JLE     stored00
+	VMOVUPS Z7, K1, (R8)(R9*2)
+	CMPQ    BX, $0x03
+	JLE     stored00
+	VMOVUPS Z16, K1, (R8)(R10*1)
+
+stored00:
+	CMPQ        R12, $0x01
+	JLE         vector00
+	ADDQ        40(R13), R8
+	ADDQ        88(R13), R11
+	VMOVUPS     640(R14), Z0
+	VMOVUPS     704(R14), Z3
+	VADDPS      Z8, Z4, Z7
+	VSUBPS      Z8, Z4, Z11
+	VADDPS      Z0, Z12, Z15
+	VSUBPS      Z0, Z12, Z16
+	VADDPS      Z7, Z1, Z1
+	VMULPS      Z26, Z11, Z4
+	VMULPS      Z28, Z7, Z8
+	VFMADD231PS Z30, Z11, Z3
+	VADDPS      Z15, Z1, Z1
+	VFMADD231PS Z27, Z16, Z4
+	VFMADD231PS Z29, Z15, Z8
+	VFMADD231PS Z31, Z16, Z3
+	TESTB       $0x1f, 56(R13)
+	JZ          store01
+	TESTB       $0x01, 56(R13)
+	JZ          bias01
+	MOVQ        64(R13), R15
+	VMOVUPS.Z   (R15), K1, Z16
+	VADDPS      Z16, Z1, Z1
+	VADDPS      Z16, Z4, Z4
+	VADDPS      Z16, Z8, Z8
+	VADDPS      Z16, Z3, Z3
+
+bias01:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst01
+	VXORPS Z16, Z16, Z16
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z3, Z16, Z3
+
+reluFirst01:
+	TESTB     $0x02, 56(R13)
+	JZ        scale01
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z16
+	VMULPS    Z16, Z1, Z1
+	VMULPS    Z16, Z4, Z4
+	VMULPS    Z16, Z8, Z8
+	VMULPS    Z16, Z3, Z3
+
+scale01:
+	TESTB     $0x04, 56(R13)
+	JZ        residual01
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z16
+	VADDPS    Z16, Z1, Z1
+	CMPQ      BX, $0x01
+	JLE       residual01
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z16
+	VADDPS    Z16, Z4, Z4
+	CMPQ      BX, $0x02
+	JLE       residual01
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z16
+	VADDPS    Z16, Z8, Z8
+	CMPQ      BX, $0x03
+	JLE       residual01
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z16
+	VADDPS    Z16, Z3, Z3
+
+residual01:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast01
+	VXORPS Z16, Z16, Z16
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z3, Z16, Z3
+
+reluLast01:
+store01:
+	VMOVUPS Z1, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored01
+	VMOVUPS Z4, K1, (R8)(R9*1)
+	CMPQ    BX, $0x02
+	JLE     stored01
+	VMOVUPS Z8, K1, (R8)(R9*2)
+	CMPQ    BX, $0x03
+	JLE     stored01
+	VMOVUPS Z3, K1, (R8)(R10*1)
+
+stored01:
+	CMPQ        R12, $0x02
+	JLE         vector00
+	ADDQ        40(R13), R8
+	ADDQ        88(R13), R11
+	VMOVUPS     1024(R14), Z0
+	VMOVUPS     1088(R14), Z1
+	VADDPS      Z10, Z6, Z3
+	VSUBPS      Z10, Z6, Z4
+	VADDPS      Z0, Z14, Z7
+	VSUBPS      Z0, Z14, Z8
+	VADDPS      Z3, Z2, Z2
+	VMULPS      Z26, Z4, Z6
+	VMULPS      Z28, Z3, Z10
+	VFMADD231PS Z30, Z4, Z1
+	VADDPS      Z7, Z2, Z2
+	VFMADD231PS Z27, Z8, Z6
+	VFMADD231PS Z29, Z7, Z10
+	VFMADD231PS Z31, Z8, Z1
+	TESTB       $0x1f, 56(R13)
+	JZ          store02
+	TESTB       $0x01, 56(R13)
+	JZ          bias02
+	MOVQ        64(R13), R15
+	VMOVUPS.Z   (R15), K1, Z8
+	VADDPS      Z8, Z2, Z2
+	VADDPS      Z8, Z6, Z6
+	VADDPS      Z8, Z10, Z10
+	VADDPS      Z8, Z1, Z1
+
+bias02:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst02
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z10, Z8, Z10
+	VMAXPS Z1, Z8, Z1
+
+reluFirst02:
+	TESTB     $0x02, 56(R13)
+	JZ        scale02
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z8
+	VMULPS    Z8, Z2, Z2
+	VMULPS    Z8, Z6, Z6
+	VMULPS    Z8, Z10, Z10
+	VMULPS    Z8, Z1, Z1
+
+scale02:
+	TESTB     $0x04, 56(R13)
+	JZ        residual02
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	CMPQ      BX, $0x01
+	JLE       residual02
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	CMPQ      BX, $0x02
+	JLE       residual02
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z8
+	VADDPS    Z8, Z10, Z10
+	CMPQ      BX, $0x03
+	JLE       residual02
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z8
+	VADDPS    Z8, Z1, Z1
+
+residual02:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast02
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z10, Z8, Z10
+	VMAXPS Z1, Z8, Z1
+
+reluLast02:
+store02:
+	VMOVUPS Z2, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored02
+	VMOVUPS Z6, K1, (R8)(R9*1)
+	CMPQ    BX, $0x02
+	JLE     stored02
+	VMOVUPS Z10, K1, (R8)(R9*2)
+	CMPQ    BX, $0x03
+	JLE     stored02
+	VMOVUPS Z1, K1, (R8)(R10*1)
+
+stored02:
+	CMPQ        R12, $0x03
+	JLE         vector00
+	ADDQ        40(R13), R8
+	ADDQ        88(R13), R11
+	VMOVUPS     1408(R14), Z0
+	VMOVUPS     1472(R14), Z1
+	VADDPS      Z13, Z9, Z2
+	VSUBPS      Z13, Z9, Z3
+	VADDPS      Z0, Z17, Z4
+	VSUBPS      Z0, Z17, Z6
+	VADDPS      Z2, Z5, Z5
+	VMULPS      Z26, Z3, Z9
+	VMULPS      Z28, Z2, Z13
+	VFMADD231PS Z30, Z3, Z1
+	VADDPS      Z4, Z5, Z5
+	VFMADD231PS Z27, Z6, Z9
+	VFMADD231PS Z29, Z4, Z13
+	VFMADD231PS Z31, Z6, Z1
+	TESTB       $0x1f, 56(R13)
+	JZ          store03
+	TESTB       $0x01, 56(R13)
+	JZ          bias03
+	MOVQ        64(R13), R15
+	VMOVUPS.Z   (R15), K1, Z6
+	VADDPS      Z6, Z5, Z5
+	VADDPS      Z6, Z9, Z9
+	VADDPS      Z6, Z13, Z13
+	VADDPS      Z6, Z1, Z1
+
+bias03:
+	TESTB  $0x08, 56(R13)
+	JZ     reluFirst03
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z5, Z6, Z5
+	VMAXPS Z9, Z6, Z9
+	VMAXPS Z13, Z6, Z13
+	VMAXPS Z1, Z6, Z1
+
+reluFirst03:
+	TESTB     $0x02, 56(R13)
+	JZ        scale03
+	MOVQ      72(R13), R15
+	VMOVUPS.Z (R15), K1, Z6
+	VMULPS    Z6, Z5, Z5
+	VMULPS    Z6, Z9, Z9
+	VMULPS    Z6, Z13, Z13
+	VMULPS    Z6, Z1, Z1
+
+scale03:
+	TESTB     $0x04, 56(R13)
+	JZ        residual03
+	MOVQ      R11, R15
+	VMOVUPS.Z (R15), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	CMPQ      BX, $0x01
+	JLE       residual03
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z6
+	VADDPS    Z6, Z9, Z9
+	CMPQ      BX, $0x02
+	JLE       residual03
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z6
+	VADDPS    Z6, Z13, Z13
+	CMPQ      BX, $0x03
+	JLE       residual03
+	ADDQ      96(R13), R15
+	VMOVUPS.Z (R15), K1, Z6
+	VADDPS    Z6, Z1, Z1
+
+residual03:
+	TESTB  $0x10, 56(R13)
+	JZ     reluLast03
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z5, Z6, Z5
+	VMAXPS Z9, Z6, Z9
+	VMAXPS Z13, Z6, Z13
+	VMAXPS Z1, Z6, Z1
+
+reluLast03:
+store03:
+	VMOVUPS Z5, K1, (R8)
+	CMPQ    BX, $0x01
+	JLE     stored03
+	VMOVUPS Z9, K1, (R8)(R9*1)
+	CMPQ    BX, $0x02
+	JLE     stored03
+	VMOVUPS Z13, K1, (R8)(R9*2)
+	CMPQ    BX, $0x03
+	JLE     stored03
+	VMOVUPS Z1, K1, (R8)(R10*1)
+
+stored03:
+vector00:
+	MOVQ 112(R13), R15
+	ADDQ R15, (R13)
+	ADDQ $0x18, 24(R13)
+	DECQ 32(R13)
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func filter2z(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·filter2z(SB), $832-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         (R13), AX
+	MOVQ         8(R13), BX
+	MOVQ         16(R13), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         24(R13), SI
+	LEAQ         (SI)(SI*2), DI
+	LEAQ         (SI)(SI*4), R8
+	MOVQ         32(R13), R10
+	VBROADCASTSS c3f000000<>+0(SB), Z31
+
+row:
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS (R9)(DX*1), Z1
+	VMOVUPS (R9)(DX*2), Z2
+	VADDPS  Z2, Z0, Z3
+	VMULPS  Z31, Z3, Z3
+	VMULPS  Z31, Z1, Z4
+	VADDPS  Z4, Z3, Z5
+	VSUBPS  Z4, Z3, Z6
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z1
+	VMOVUPS (R9)(DX*1), Z3
+	VMOVUPS (R9)(DX*2), Z4
+	VADDPS  Z4, Z1, Z7
+	VMULPS  Z31, Z7, Z7
+	VMULPS  Z31, Z3, Z8
+	VADDPS  Z8, Z7, Z9
+	VSUBPS  Z8, Z7, Z10
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(DX*1), Z7
+	VMOVUPS (R9)(DX*2), Z8
+	VADDPS  Z8, Z3, Z11
+	VMULPS  Z31, Z11, Z11
+	VMULPS  Z31, Z7, Z12
+	VADDPS  Z12, Z11, Z13
+	VSUBPS  Z12, Z11, Z14
+	ADDQ    CX, R9
+	MOVQ    BX, R9
+	VADDPS  Z3, Z0, Z7
+	VMULPS  Z31, Z7, Z7
+	VMULPS  Z31, Z1, Z11
+	VADDPS  Z11, Z7, Z12
+	VSUBPS  Z11, Z7, Z15
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z12, (R9)(SI*1)
+	VMOVUPS Z15, (R9)(SI*2)
+	VMOVUPS Z3, (R9)(DI*1)
+	LEAQ    (R9)(SI*4), R9
+	VADDPS  Z13, Z5, Z0
+	VMULPS  Z31, Z0, Z0
+	VMULPS  Z31, Z9, Z1
+	VADDPS  Z1, Z0, Z3
+	VSUBPS  Z1, Z0, Z7
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z3, (R9)(SI*1)
+	VMOVUPS Z7, (R9)(SI*2)
+	VMOVUPS Z13, (R9)(DI*1)
+	LEAQ    (R9)(SI*4), R9
+	VADDPS  Z14, Z6, Z0
+	VMULPS  Z31, Z0, Z0
+	VMULPS  Z31, Z10, Z1
+	VADDPS  Z1, Z0, Z3
+	VSUBPS  Z1, Z0, Z5
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z3, (R9)(SI*1)
+	VMOVUPS Z5, (R9)(SI*2)
+	VMOVUPS Z14, (R9)(DI*1)
+	LEAQ    (R9)(SI*4), R9
+	VADDPS  Z8, Z2, Z0
+	VMULPS  Z31, Z0, Z0
+	VMULPS  Z31, Z4, Z1
+	VADDPS  Z1, Z0, Z3
+	VSUBPS  Z1, Z0, Z5
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, (R9)(SI*1)
+	VMOVUPS Z5, (R9)(SI*2)
+	VMOVUPS Z8, (R9)(DI*1)
+	LEAQ    (R9)(SI*4), R9
+	ADDQ    40(R13), AX
+	ADDQ    48(R13), BX
+	DECQ    R10
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func filterGradient2z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·filterGradient2z(SB), $832-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         (R13), AX
+	MOVQ         8(R13), BX
+	MOVQ         16(R13), CX
+	MOVQ         CX, SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	LEAQ         (SI)(SI*4), R8
+	MOVQ         24(R13), R9
+	MOVQ         32(R13), R11
+	VBROADCASTSS c3f000000<>+0(SB), Z31
+	TESTQ        R11, R11
+	JZ           rest
+
+vector:
+	MOVQ    AX, DX
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VMOVUPS (DX)(SI*2), Z2
+	VMOVUPS (DX)(DI*1), Z3
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z2, Z1, Z5
+	VMULPS  Z31, Z4, Z4
+	VMULPS  Z31, Z5, Z5
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z3, Z3
+	ADDQ    CX, DX
+	VMOVUPS (DX), Z1
+	VMOVUPS (DX)(SI*1), Z2
+	VMOVUPS (DX)(SI*2), Z4
+	VMOVUPS (DX)(DI*1), Z6
+	VADDPS  Z4, Z2, Z7
+	VSUBPS  Z4, Z2, Z8
+	VMULPS  Z31, Z7, Z7
+	VMULPS  Z31, Z8, Z8
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z6, Z6
+	ADDQ    CX, DX
+	VMOVUPS (DX), Z2
+	VMOVUPS (DX)(SI*1), Z4
+	VMOVUPS (DX)(SI*2), Z7
+	VMOVUPS (DX)(DI*1), Z9
+	VADDPS  Z7, Z4, Z10
+	VSUBPS  Z7, Z4, Z11
+	VMULPS  Z31, Z10, Z10
+	VMULPS  Z31, Z11, Z11
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z9, Z9
+	ADDQ    CX, DX
+	VMOVUPS (DX), Z4
+	VMOVUPS (DX)(SI*1), Z7
+	VMOVUPS (DX)(SI*2), Z10
+	VMOVUPS (DX)(DI*1), Z12
+	VADDPS  Z10, Z7, Z13
+	VSUBPS  Z10, Z7, Z14
+	VMULPS  Z31, Z13, Z13
+	VMULPS  Z31, Z14, Z14
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z12, Z12
+	MOVQ    BX, R10
+	VADDPS  Z2, Z1, Z7
+	VSUBPS  Z2, Z1, Z10
+	VMULPS  Z31, Z7, Z7
+	VMULPS  Z31, Z10, Z10
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z4, Z4
+	VMOVUPS Z0, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z10, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z4, (R10)
+	ADDQ    R9, R10
+	VADDPS  Z11, Z8, Z0
+	VSUBPS  Z11, Z8, Z1
+	VMULPS  Z31, Z0, Z0
+	VMULPS  Z31, Z1, Z1
+	VADDPS  Z0, Z5, Z5
+	VADDPS  Z0, Z14, Z14
+	VMOVUPS Z5, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z1, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z14, (R10)
+	ADDQ    R9, R10
+	VADDPS  Z9, Z6, Z0
+	VSUBPS  Z9, Z6, Z1
+	VMULPS  Z31, Z0, Z0
+	VMULPS  Z31, Z1, Z1
+	VADDPS  Z0, Z3, Z3
+	VADDPS  Z0, Z12, Z12
+	VMOVUPS Z3, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z1, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z12, (R10)
+	ADDQ    R9, R10
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	DECQ    R11
+	JNZ     vector
+
+rest:
+	CMPQ      40(R13), $0x00
+	JE        end
+	MOVQ      40(R13), R15
+	VMOVUPS   (R15), Z0
+	VPMOVD2M  Z0, K1
+	MOVQ      AX, DX
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMOVUPS.Z (DX)(SI*2), K1, Z2
+	VMOVUPS.Z (DX)(DI*1), K1, Z3
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z2, Z1, Z5
+	VMULPS    Z31, Z4, Z4
+	VMULPS    Z31, Z5, Z5
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z3, Z3
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z1
+	VMOVUPS.Z (DX)(SI*1), K1, Z2
+	VMOVUPS.Z (DX)(SI*2), K1, Z4
+	VMOVUPS.Z (DX)(DI*1), K1, Z6
+	VADDPS    Z4, Z2, Z7
+	VSUBPS    Z4, Z2, Z8
+	VMULPS    Z31, Z7, Z7
+	VMULPS    Z31, Z8, Z8
+	VADDPS    Z7, Z1, Z1
+	VADDPS    Z7, Z6, Z6
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (DX)(SI*1), K1, Z4
+	VMOVUPS.Z (DX)(SI*2), K1, Z7
+	VMOVUPS.Z (DX)(DI*1), K1, Z9
+	VADDPS    Z7, Z4, Z10
+	VSUBPS    Z7, Z4, Z11
+	VMULPS    Z31, Z10, Z10
+	VMULPS    Z31, Z11, Z11
+	VADDPS    Z10, Z2, Z2
+	VADDPS    Z10, Z9, Z9
+	ADDQ      CX, DX
+	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (DX)(SI*1), K1, Z7
+	VMOVUPS.Z (DX)(SI*2), K1, Z10
+	VMOVUPS.Z (DX)(DI*1), K1, Z12
+	VADDPS    Z10, Z7, Z13
+	VSUBPS    Z10, Z7, Z14
+	VMULPS    Z31, Z13, Z13
+	VMULPS    Z31, Z14, Z14
+	VADDPS    Z13, Z4, Z4
+	VADDPS    Z13, Z12, Z12
+	MOVQ      BX, R10
+	VADDPS    Z2, Z1, Z7
+	VSUBPS    Z2, Z1, Z10
+	VMULPS    Z31, Z7, Z7
+	VMULPS    Z31, Z10, Z10
+	VADDPS    Z7, Z0, Z0
+	VADDPS    Z7, Z4, Z4
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z10, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z4, K1, (R10)
+	ADDQ      R9, R10
+	VADDPS    Z11, Z8, Z0
+	VSUBPS    Z11, Z8, Z1
+	VMULPS    Z31, Z0, Z0
+	VMULPS    Z31, Z1, Z1
+	VADDPS    Z0, Z5, Z5
+	VADDPS    Z0, Z14, Z14
+	VMOVUPS   Z5, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z14, K1, (R10)
+	ADDQ      R9, R10
+	VADDPS    Z9, Z6, Z0
+	VSUBPS    Z9, Z6, Z1
+	VMULPS    Z31, Z0, Z0
+	VMULPS    Z31, Z1, Z1
+	VADDPS    Z0, Z3, Z3
+	VADDPS    Z0, Z12, Z12
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R9, R10
+	VMOVUPS   Z12, K1, (R10)
+	ADDQ      R9, R10
+
+end:
+	VZEROUPPER
+	RET
+
+// func filter4z(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·filter4z(SB), $1216-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         (R13), AX
+	MOVQ         8(R13), BX
+	MOVQ         16(R13), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         24(R13), SI
+	LEAQ         (SI)(SI*2), DI
+	LEAQ         (SI)(SI*4), R8
+	MOVQ         32(R13), R10
+	VBROADCASTSS c3f400000<>+0(SB), Z25
+	VBROADCASTSS c3fc00000<>+0(SB), Z26
+	VBROADCASTSS c3f100000<>+0(SB), Z27
+	VBROADCASTSS c40100000<>+0(SB), Z28
+	VBROADCASTSS c3f4a4588<>+0(SB), Z29
+	VBROADCASTSS cbf06d905<>+0(SB), Z30
+	VBROADCASTSS c3e06d905<>+0(SB), Z31
+
+row:
+	MOVQ         AX, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      (R9)(DX*1), Z1
+	VMOVUPS      (R9)(DX*2), Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z27, Z2, Z3
+	VFMADD231PS  Z28, Z2, Z5
+	VMOVAPS      Z3, Z4
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z25, Z1, Z4
+	VFNMADD231PS Z25, Z1, Z3
+	VFMADD231PS  Z26, Z1, Z6
+	VFNMADD231PS Z26, Z1, Z5
+	VMULPS       Z29, Z0, Z0
+	VMULPS       Z30, Z4, Z4
+	VMULPS       Z30, Z3, Z3
+	VMULPS       Z31, Z6, Z6
+	VMULPS       Z31, Z5, Z5
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z1
+	VMOVUPS      (R9)(DX*1), Z7
+	VMOVUPS      (R9)(DX*2), Z8
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z1, Z11
+	VFMADD231PS  Z27, Z8, Z9
+	VFMADD231PS  Z28, Z8, Z11
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z11, Z12
+	VFMADD231PS  Z25, Z7, Z10
+	VFNMADD231PS Z25, Z7, Z9
+	VFMADD231PS  Z26, Z7, Z12
+	VFNMADD231PS Z26, Z7, Z11
+	VMULPS       Z29, Z1, Z1
+	VMULPS       Z30, Z10, Z10
+	VMULPS       Z30, Z9, Z9
+	VMULPS       Z31, Z12, Z12
+	VMULPS       Z31, Z11, Z11
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z7
+	VMOVUPS      (R9)(DX*1), Z13
+	VMOVUPS      (R9)(DX*2), Z14
+	VMOVAPS      Z7, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD231PS  Z27, Z14, Z15
+	VFMADD231PS  Z28, Z14, Z17
+	VMOVAPS      Z15, Z16
+	VMOVAPS      Z17, Z18
+	VFMADD231PS  Z25, Z13, Z16
+	VFNMADD231PS Z25, Z13, Z15
+	VFMADD231PS  Z26, Z13, Z18
+	VFNMADD231PS Z26, Z13, Z17
+	VMULPS       Z29, Z7, Z7
+	VMULPS       Z30, Z16, Z16
+	VMULPS       Z30, Z15, Z15
+	VMULPS       Z31, Z18, Z18
+	VMULPS       Z31, Z17, Z17
+	ADDQ         CX, R9
+	MOVQ         BX, R9
+	VMOVAPS      Z0, Z13
+	VMOVAPS      Z0, Z20
+	VFMADD231PS  Z27, Z7, Z13
+	VFMADD231PS  Z28, Z7, Z20
+	VMOVAPS      Z13, Z19
+	VMOVAPS      Z20, Z21
+	VFMADD231PS  Z25, Z1, Z19
+	VFNMADD231PS Z25, Z1, Z13
+	VFMADD231PS  Z26, Z1, Z21
+	VFNMADD231PS Z26, Z1, Z20
+	VMULPS       Z29, Z0, Z0
+	VMULPS       Z30, Z19, Z19
+	VMULPS       Z30, Z13, Z13
+	VMULPS       Z31, Z21, Z21
+	VMULPS       Z31, Z20, Z20
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z19, (R9)(SI*1)
+	VMOVUPS      Z13, (R9)(SI*2)
+	VMOVUPS      Z21, (R9)(DI*1)
+	VMOVUPS      Z20, (R9)(SI*4)
+	VMOVUPS      Z7, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	VMOVAPS      Z4, Z0
+	VMOVAPS      Z4, Z7
+	VFMADD231PS  Z27, Z16, Z0
+	VFMADD231PS  Z28, Z16, Z7
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z7, Z13
+	VFMADD231PS  Z25, Z10, Z1
+	VFNMADD231PS Z25, Z10, Z0
+	VFMADD231PS  Z26, Z10, Z13
+	VFNMADD231PS Z26, Z10, Z7
+	VMULPS       Z29, Z4, Z4
+	VMULPS       Z30, Z1, Z1
+	VMULPS       Z30, Z0, Z0
+	VMULPS       Z31, Z13, Z13
+	VMULPS       Z31, Z7, Z7
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z1, (R9)(SI*1)
+	VMOVUPS      Z0, (R9)(SI*2)
+	VMOVUPS      Z13, (R9)(DI*1)
+	VMOVUPS      Z7, (R9)(SI*4)
+	VMOVUPS      Z16, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	VMOVAPS      Z3, Z0
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z27, Z15, Z0
+	VFMADD231PS  Z28, Z15, Z4
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z4, Z7
+	VFMADD231PS  Z25, Z9, Z1
+	VFNMADD231PS Z25, Z9, Z0
+	VFMADD231PS  Z26, Z9, Z7
+	VFNMADD231PS Z26, Z9, Z4
+	VMULPS       Z29, Z3, Z3
+	VMULPS       Z30, Z1, Z1
+	VMULPS       Z30, Z0, Z0
+	VMULPS       Z31, Z7, Z7
+	VMULPS       Z31, Z4, Z4
+	VMOVUPS      Z3, (R9)
+	VMOVUPS      Z1, (R9)(SI*1)
+	VMOVUPS      Z0, (R9)(SI*2)
+	VMOVUPS      Z7, (R9)(DI*1)
+	VMOVUPS      Z4, (R9)(SI*4)
+	VMOVUPS      Z15, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	VMOVAPS      Z6, Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z27, Z18, Z0
+	VFMADD231PS  Z28, Z18, Z3
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z25, Z12, Z1
+	VFNMADD231PS Z25, Z12, Z0
+	VFMADD231PS  Z26, Z12, Z4
+	VFNMADD231PS Z26, Z12, Z3
+	VMULPS       Z29, Z6, Z6
+	VMULPS       Z30, Z1, Z1
+	VMULPS       Z30, Z0, Z0
+	VMULPS       Z31, Z4, Z4
+	VMULPS       Z31, Z3, Z3
+	VMOVUPS      Z6, (R9)
+	VMOVUPS      Z1, (R9)(SI*1)
+	VMOVUPS      Z0, (R9)(SI*2)
+	VMOVUPS      Z4, (R9)(DI*1)
+	VMOVUPS      Z3, (R9)(SI*4)
+	VMOVUPS      Z18, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	VMOVAPS      Z5, Z0
+	VMOVAPS      Z5, Z3
+	VFMADD231PS  Z27, Z17, Z0
+	VFMADD231PS  Z28, Z17, Z3
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z25, Z11, Z1
+	VFNMADD231PS Z25, Z11, Z0
+	VFMADD231PS  Z26, Z11, Z4
+	VFNMADD231PS Z26, Z11, Z3
+	VMULPS       Z29, Z5, Z5
+	VMULPS       Z30, Z1, Z1
+	VMULPS       Z30, Z0, Z0
+	VMULPS       Z31, Z4, Z4
+	VMULPS       Z31, Z3, Z3
+	VMOVUPS      Z5, (R9)
+	VMOVUPS      Z1, (R9)(SI*1)
+	VMOVUPS      Z0, (R9)(SI*2)
+	VMOVUPS      Z4, (R9)(DI*1)
+	VMOVUPS      Z3, (R9)(SI*4)
+	VMOVUPS      Z17, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	VMOVAPS      Z2, Z0
+	VMOVAPS      Z2, Z3
+	VFMADD231PS  Z27, Z14, Z0
+	VFMADD231PS  Z28, Z14, Z3
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z25, Z8, Z1
+	VFNMADD231PS Z25, Z8, Z0
+	VFMADD231PS  Z26, Z8, Z4
+	VFNMADD231PS Z26, Z8, Z3
+	VMULPS       Z29, Z2, Z2
+	VMULPS       Z30, Z1, Z1
+	VMULPS       Z30, Z0, Z0
+	VMULPS       Z31, Z4, Z4
+	VMULPS       Z31, Z3, Z3
+	VMOVUPS      Z2, (R9)
+	VMOVUPS      Z1, (R9)(SI*1)
+	VMOVUPS      Z0, (R9)(SI*2)
+	VMOVUPS      Z4, (R9)(DI*1)
+	VMOVUPS      Z3, (R9)(SI*4)
+	VMOVUPS      Z14, (R9)(R8*1)
+	LEAQ         (R9)(DI*2), R9
+	ADDQ         40(R13), AX
+	ADDQ         48(R13), BX
+	DECQ         R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func filterGradient4z(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·filterGradient4z(SB), $1216-8
+	MOVQ         t+0(FP), R13
+	LEAQ         63(SP), R14
+	ANDQ         $-64, R14
+	MOVQ         (R13), AX
+	MOVQ         8(R13), BX
+	MOVQ         16(R13), CX
+	LEAQ         (CX)(CX*2), SI
+	ADDQ         SI, SI
+	LEAQ         (SI)(SI*2), DI
+	LEAQ         (SI)(SI*4), R8
+	MOVQ         24(R13), R9
+	MOVQ         32(R13), R11
+	VBROADCASTSS cbf06d905<>+0(SB), Z26
+	VBROADCASTSS c3e06d905<>+0(SB), Z27
+	VBROADCASTSS cbeca4588<>+0(SB), Z28
+	VBROADCASTSS c3e4a4588<>+0(SB), Z29
+	VBROADCASTSS cbe97b426<>+0(SB), Z30
+	VBROADCASTSS c3e97b426<>+0(SB), Z31
+	TESTQ        R11, R11
+	JZ           rest
+
+vector:
+	MOVQ         AX, DX
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VMOVUPS      (DX)(SI*2), Z2
+	VMOVUPS      (DX)(DI*1), Z3
+	VMOVUPS      (DX)(SI*4), Z4
+	VMOVUPS      (DX)(R8*1), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z2, Z1, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VBROADCASTSS c3f4a4588<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z28, Z7, Z3
+	VFMADD231PS  Z26, Z6, Z0
+	VFMADD231PS  Z30, Z6, Z5
+	VFMADD231PS  Z29, Z9, Z3
+	VFMADD231PS  Z27, Z8, Z0
+	VFMADD231PS  Z31, Z8, Z5
+	ADDQ         CX, DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DX)(SI*1), Z2
+	VMOVUPS      (DX)(SI*2), Z4
+	VMOVUPS      (DX)(DI*1), Z6
+	VMOVUPS      (DX)(SI*4), Z7
+	VMOVUPS      (DX)(R8*1), Z8
+	VADDPS       Z4, Z2, Z9
+	VSUBPS       Z4, Z2, Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z12
+	VBROADCASTSS c3f4a4588<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z28, Z10, Z6
+	VFMADD231PS  Z26, Z9, Z1
+	VFMADD231PS  Z30, Z9, Z8
+	VFMADD231PS  Z29, Z12, Z6
+	VFMADD231PS  Z27, Z11, Z1
+	VFMADD231PS  Z31, Z11, Z8
+	ADDQ         CX, DX
+	VMOVUPS      (DX), Z2
+	VMOVUPS      (DX)(SI*1), Z4
+	VMOVUPS      (DX)(SI*2), Z7
+	VMOVUPS      (DX)(DI*1), Z9
+	VMOVUPS      (DX)(SI*4), Z10
+	VMOVUPS      (DX)(R8*1), Z11
+	VADDPS       Z7, Z4, Z12
+	VSUBPS       Z7, Z4, Z13
+	VADDPS       Z10, Z9, Z14
+	VSUBPS       Z10, Z9, Z15
+	VBROADCASTSS c3f4a4588<>+0(SB), Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z28, Z13, Z9
+	VFMADD231PS  Z26, Z12, Z2
+	VFMADD231PS  Z30, Z12, Z11
+	VFMADD231PS  Z29, Z15, Z9
+	VFMADD231PS  Z27, Z14, Z2
+	VFMADD231PS  Z31, Z14, Z11
+	ADDQ         CX, DX
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (DX)(SI*1), Z7
+	VMOVUPS      (DX)(SI*2), Z10
+	VMOVUPS      (DX)(DI*1), Z12
+	VMOVUPS      (DX)(SI*4), Z13
+	VMOVUPS      (DX)(R8*1), Z14
+	VADDPS       Z10, Z7, Z15
+	VSUBPS       Z10, Z7, Z16
+	VADDPS       Z13, Z12, Z17
+	VSUBPS       Z13, Z12, Z18
+	VBROADCASTSS c3f4a4588<>+0(SB), Z7
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z28, Z16, Z12
+	VFMADD231PS  Z26, Z15, Z4
+	VFMADD231PS  Z30, Z15, Z14
+	VFMADD231PS  Z29, Z18, Z12
+	VFMADD231PS  Z27, Z17, Z4
+	VFMADD231PS  Z31, Z17, Z14
+	ADDQ         CX, DX
+	VMOVUPS      (DX), Z7
+	VMOVUPS      (DX)(SI*1), Z10
+	VMOVUPS      (DX)(SI*2), Z13
+	VMOVUPS      (DX)(DI*1), Z15
+	VMOVUPS      (DX)(SI*4), Z16
+	VMOVUPS      (DX)(R8*1), Z17
+	VADDPS       Z13, Z10, Z18
+	VSUBPS       Z13, Z10, Z19
+	VADDPS       Z16, Z15, Z20
+	VSUBPS       Z16, Z15, Z21
+	VBROADCASTSS c3f4a4588<>+0(SB), Z10
+	VMULPS       Z10, Z7, Z7
+	VMULPS       Z28, Z19, Z15
+	VFMADD231PS  Z26, Z18, Z7
+	VFMADD231PS  Z30, Z18, Z17
+	VFMADD231PS  Z29, Z21, Z15
+	VFMADD231PS  Z27, Z20, Z7
+	VFMADD231PS  Z31, Z20, Z17
+	ADDQ         CX, DX
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DX)(SI*1), Z13
+	VMOVUPS      (DX)(SI*2), Z16
+	VMOVUPS      (DX)(DI*1), Z18
+	VMOVUPS      (DX)(SI*4), Z19
+	VMOVUPS      (DX)(R8*1), Z20
+	VADDPS       Z16, Z13, Z21
+	VSUBPS       Z16, Z13, Z22
+	VADDPS       Z19, Z18, Z23
+	VSUBPS       Z19, Z18, Z24
+	VBROADCASTSS c3f4a4588<>+0(SB), Z13
+	VMULPS       Z13, Z10, Z10
+	VMULPS       Z28, Z22, Z18
+	VFMADD231PS  Z26, Z21, Z10
+	VFMADD231PS  Z30, Z21, Z20
+	VFMADD231PS  Z29, Z24, Z18
+	VFMADD231PS  Z27, Z23, Z10
+	VFMADD231PS  Z31, Z23, Z20
+	VMOVUPS      Z18, 704(R14)
+	VMOVUPS      Z20, 1088(R14)
+	MOVQ         BX, R10
+	VADDPS       Z2, Z1, Z13
+	VSUBPS       Z2, Z1, Z16
+	VADDPS       Z7, Z4, Z18
+	VSUBPS       Z7, Z4, Z19
+	VBROADCASTSS c3f4a4588<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z28, Z16, Z4
+	VFMADD231PS  Z26, Z13, Z0
+	VFMADD231PS  Z30, Z13, Z10
+	VFMADD231PS  Z29, Z19, Z4
+	VFMADD231PS  Z27, Z18, Z0
+	VFMADD231PS  Z31, Z18, Z10
+	VMOVUPS      Z0, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z4, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z10, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      704(R14), Z0
+	VADDPS       Z9, Z6, Z1
+	VSUBPS       Z9, Z6, Z2
+	VADDPS       Z15, Z12, Z4
+	VSUBPS       Z15, Z12, Z7
+	VBROADCASTSS c3f4a4588<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z28, Z2, Z12
+	VFMADD231PS  Z26, Z1, Z3
+	VFMADD231PS  Z30, Z1, Z0
+	VFMADD231PS  Z29, Z7, Z12
+	VFMADD231PS  Z27, Z4, Z3
+	VFMADD231PS  Z31, Z4, Z0
+	VMOVUPS      Z3, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z12, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z0, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      1088(R14), Z0
+	VADDPS       Z11, Z8, Z1
+	VSUBPS       Z11, Z8, Z2
+	VADDPS       Z17, Z14, Z3
+	VSUBPS       Z17, Z14, Z4
+	VBROADCASTSS c3f4a4588<>+0(SB), Z8
+	VMULPS       Z8, Z5, Z5
+	VMULPS       Z28, Z2, Z14
+	VFMADD231PS  Z26, Z1, Z5
+	VFMADD231PS  Z30, Z1, Z0
+	VFMADD231PS  Z29, Z4, Z14
+	VFMADD231PS  Z27, Z3, Z5
+	VFMADD231PS  Z31, Z3, Z0
+	VMOVUPS      Z5, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z14, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z0, (R10)
+	ADDQ         R9, R10
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, BX
+	DECQ         R11
+	JNZ          vector
+
+rest:
+	CMPQ         40(R13), $0x00
+	JE           end
+	MOVQ         40(R13), R15
+	VMOVUPS      (R15), Z0
+	VPMOVD2M     Z0, K1
+	MOVQ         AX, DX
+	VMOVUPS.Z    (DX), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VMOVUPS.Z    (DX)(SI*2), K1, Z2
+	VMOVUPS.Z    (DX)(DI*1), K1, Z3
+	VMOVUPS.Z    (DX)(SI*4), K1, Z4
+	VMOVUPS.Z    (DX)(R8*1), K1, Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z2, Z1, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VBROADCASTSS c3f4a4588<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z28, Z7, Z3
+	VFMADD231PS  Z26, Z6, Z0
+	VFMADD231PS  Z30, Z6, Z5
+	VFMADD231PS  Z29, Z9, Z3
+	VFMADD231PS  Z27, Z8, Z0
+	VFMADD231PS  Z31, Z8, Z5
+	ADDQ         CX, DX
+	VMOVUPS.Z    (DX), K1, Z1
+	VMOVUPS.Z    (DX)(SI*1), K1, Z2
+	VMOVUPS.Z    (DX)(SI*2), K1, Z4
+	VMOVUPS.Z    (DX)(DI*1), K1, Z6
+	VMOVUPS.Z    (DX)(SI*4), K1, Z7
+	VMOVUPS.Z    (DX)(R8*1), K1, Z8
+	VADDPS       Z4, Z2, Z9
+	VSUBPS       Z4, Z2, Z10
+	VADDPS       Z7, Z6, Z11
+	VSUBPS       Z7, Z6, Z12
+	VBROADCASTSS c3f4a4588<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z28, Z10, Z6
+	VFMADD231PS  Z26, Z9, Z1
+	VFMADD231PS  Z30, Z9, Z8
+	VFMADD231PS  Z29, Z12, Z6
+	VFMADD231PS  Z27, Z11, Z1
+	VFMADD231PS  Z31, Z11, Z8
+	ADDQ         CX, DX
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    (DX)(SI*1), K1, Z4
+	VMOVUPS.Z    (DX)(SI*2), K1, Z7
+	VMOVUPS.Z    (DX)(DI*1), K1, Z9
+	VMOVUPS.Z    (DX)(SI*4), K1, Z10
+	VMOVUPS.Z    (DX)(R8*1), K1, Z11
+	VADDPS       Z7, Z4, Z12
+	VSUBPS       Z7, Z4, Z13
+	VADDPS       Z10, Z9, Z14
+	VSUBPS       Z10, Z9, Z15
+	VBROADCASTSS c3f4a4588<>+0(SB), Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z28, Z13, Z9
+	VFMADD231PS  Z26, Z12, Z2
+	VFMADD231PS  Z30, Z12, Z11
+	VFMADD231PS  Z29, Z15, Z9
+	VFMADD231PS  Z27, Z14, Z2
+	VFMADD231PS  Z31, Z14, Z11
+	ADDQ         CX, DX
+	VMOVUPS.Z    (DX), K1, Z4
+	VMOVUPS.Z    (DX)(SI*1), K1, Z7
+	VMOVUPS.Z    (DX)(SI*2), K1, Z10
+	VMOVUPS.Z    (DX)(DI*1), K1, Z12
+	VMOVUPS.Z    (DX)(SI*4), K1, Z13
+	VMOVUPS.Z    (DX)(R8*1), K1, Z14
+	VADDPS       Z10, Z7, Z15
+	VSUBPS       Z10, Z7, Z16
+	VADDPS       Z13, Z12, Z17
+	VSUBPS       Z13, Z12, Z18
+	VBROADCASTSS c3f4a4588<>+0(SB), Z7
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z28, Z16, Z12
+	VFMADD231PS  Z26, Z15, Z4
+	VFMADD231PS  Z30, Z15, Z14
+	VFMADD231PS  Z29, Z18, Z12
+	VFMADD231PS  Z27, Z17, Z4
+	VFMADD231PS  Z31, Z17, Z14
+	ADDQ         CX, DX
+	VMOVUPS.Z    (DX), K1, Z7
+	VMOVUPS.Z    (DX)(SI*1), K1, Z10
+	VMOVUPS.Z    (DX)(SI*2), K1, Z13
+	VMOVUPS.Z    (DX)(DI*1), K1, Z15
+	VMOVUPS.Z    (DX)(SI*4), K1, Z16
+	VMOVUPS.Z    (DX)(R8*1), K1, Z17
+	VADDPS       Z13, Z10, Z18
+	VSUBPS       Z13, Z10, Z19
+	VADDPS       Z16, Z15, Z20
+	VSUBPS       Z16, Z15, Z21
+	VBROADCASTSS c3f4a4588<>+0(SB), Z10
+	VMULPS       Z10, Z7, Z7
+	VMULPS       Z28, Z19, Z15
+	VFMADD231PS  Z26, Z18, Z7
+	VFMADD231PS  Z30, Z18, Z17
+	VFMADD231PS  Z29, Z21, Z15
+	VFMADD231PS  Z27, Z20, Z7
+	VFMADD231PS  Z31, Z20, Z17
+	ADDQ         CX, DX
+	VMOVUPS.Z    (DX), K1, Z10
+	VMOVUPS.Z    (DX)(SI*1), K1, Z13
+	VMOVUPS.Z    (DX)(SI*2), K1, Z16
+	VMOVUPS.Z    (DX)(DI*1), K1, Z18
+	VMOVUPS.Z    (DX)(SI*4), K1, Z19
+	VMOVUPS.Z    (DX)(R8*1), K1, Z20
+	VADDPS       Z16, Z13, Z21
+	VSUBPS       Z16, Z13, Z22
+	VADDPS       Z19, Z18, Z23
+	VSUBPS       Z19, Z18, Z24
+	VBROADCASTSS c3f4a4588<>+0(SB), Z13
+	VMULPS       Z13, Z10, Z10
+	VMULPS       Z28, Z22, Z18
+	VFMADD231PS  Z26, Z21, Z10
+	VFMADD231PS  Z30, Z21, Z20
+	VFMADD231PS  Z29, Z24, Z18
+	VFMADD231PS  Z27, Z23, Z10
+	VFMADD231PS  Z31, Z23, Z20
+	VMOVUPS      Z18, 704(R14)
+	VMOVUPS      Z20, 1088(R14)
+	MOVQ         BX, R10
+	VADDPS       Z2, Z1, Z13
+	VSUBPS       Z2, Z1, Z16
+	VADDPS       Z7, Z4, Z18
+	VSUBPS       Z7, Z4, Z19
+	VBROADCASTSS c3f4a4588<>+0(SB), Z1
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z28, Z16, Z4
+	VFMADD231PS  Z26, Z13, Z0
+	VFMADD231PS  Z30, Z13, Z10
+	VFMADD231PS  Z29, Z19, Z4
+	VFMADD231PS  Z27, Z18, Z0
+	VFMADD231PS  Z31, Z18, Z10
+	VMOVUPS      Z0, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z4, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z10, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      704(R14), Z0
+	VADDPS       Z9, Z6, Z1
+	VSUBPS       Z9, Z6, Z2
+	VADDPS       Z15, Z12, Z4
+	VSUBPS       Z15, Z12, Z7
+	VBROADCASTSS c3f4a4588<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z28, Z2, Z12
+	VFMADD231PS  Z26, Z1, Z3
+	VFMADD231PS  Z30, Z1, Z0
+	VFMADD231PS  Z29, Z7, Z12
+	VFMADD231PS  Z27, Z4, Z3
+	VFMADD231PS  Z31, Z4, Z0
+	VMOVUPS      Z3, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z12, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z0, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      1088(R14), Z0
+	VADDPS       Z11, Z8, Z1
+	VSUBPS       Z11, Z8, Z2
+	VADDPS       Z17, Z14, Z3
+	VSUBPS       Z17, Z14, Z4
+	VBROADCASTSS c3f4a4588<>+0(SB), Z8
+	VMULPS       Z8, Z5, Z5
+	VMULPS       Z28, Z2, Z14
+	VFMADD231PS  Z26, Z1, Z5
+	VFMADD231PS  Z30, Z1, Z0
+	VFMADD231PS  Z29, Z4, Z14
+	VFMADD231PS  Z27, Z3, Z5
+	VFMADD231PS  Z31, Z3, Z0
+	VMOVUPS      Z5, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z14, K1, (R10)
+	ADDQ         R9, R10
+	VMOVUPS      Z0, K1, (R10)
+	ADDQ         R9, R10
+
+end:
+	VZEROUPPER
+	RET

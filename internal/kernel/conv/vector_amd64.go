@@ -11,8 +11,13 @@ import (
 
 //go:generate go run -C ../_asm ./conv -out ../conv/transform_amd64.s -stubs ../conv/transform_amd64.go -pkg conv
 
-// vectors says whether the assembly runs. Tests replace it.
-var vectors = cpu.Has(cpu.AVX2)
+// lanes is the number of channels in a vector.
+func lanes() int {
+	if chosen == cpu.AVX512 {
+		return 16
+	}
+	return 8
+}
 
 // The argument blocks of the assembly, whose generator knows the offsets.
 // Distances are in bytes.
@@ -36,6 +41,7 @@ type (
 		bias, scale, res  unsafe.Pointer
 		resLine, resPixel int
 		mask              unsafe.Pointer
+		step              int
 	}
 	filterArgs struct {
 		src, dst         unsafe.Pointer
@@ -64,7 +70,7 @@ const (
 var masks = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
 func (w *inputTiles) run(f form) {
-	if !vectors {
+	if chosen == cpu.Generic {
 		w.generic(f)
 		return
 	}
@@ -75,33 +81,42 @@ func (w *inputTiles) run(f form) {
 	// What is touched lies between the first and these.
 	_ = w.src[(w.tiles-1)*w.srcStep+(n-1)*(w.line+w.pixel)+w.c-1]
 	_ = w.dst[(w.tiles-1)*w.dstStep+(f.parts()-1)*w.part+(w.c+7)/8*8-1]
+	each := lanes()
 	t := inputArgs{
 		src: unsafe.Pointer(&w.src[0]), dst: unsafe.Pointer(&w.dst[0]),
-		line: 4 * w.line, pixel: 4 * w.pixel, part: 4 * w.part, vectors: w.c / 8,
+		line: 4 * w.line, pixel: 4 * w.pixel, part: 4 * w.part, vectors: w.c / each,
 		tiles: w.tiles, srcStep: 4 * w.srcStep, dstStep: 4 * w.dstStep,
 	}
-	if w.c%8 != 0 {
-		t.mask = unsafe.Pointer(&masks[16-w.c%8])
+	if rest := w.c % each; rest != 0 {
+		t.mask = unsafe.Pointer(&masks[16-rest])
 	}
-	p := (*byte)(unsafe.Pointer(&t))
+	p, wide := (*byte)(unsafe.Pointer(&t)), each == 16
 	switch {
+	case f == f2 && w.gradient && wide:
+		gradient2z(p)
 	case f == f2 && w.gradient:
 		gradient2(p)
+	case f == f2 && wide:
+		input2z(p)
 	case f == f2:
 		input2(p)
+	case w.gradient && wide:
+		gradient4z(p)
 	case w.gradient:
 		gradient4(p)
+	case wide:
+		input4z(p)
 	default:
 		input4(p)
 	}
 }
 
 func (w *outputTiles) run(f form) {
-	if !vectors {
+	if chosen == cpu.Generic {
 		w.generic(f)
 		return
 	}
-	_ = w.src[(f.parts()-1)*w.part+len(w.places)*panel-1]
+	_ = w.src[(f.parts()-1)*w.part+(len(w.places)-1)*w.step+panel-1]
 	last := 0
 	for _, p := range w.places {
 		last = max(last, p.pixel*w.pixel+(p.rows-1)*w.line+(p.cols-1)*w.pixel)
@@ -110,6 +125,7 @@ func (w *outputTiles) run(f form) {
 	t := outputArgs{
 		src: unsafe.Pointer(&w.src[0]), dst: unsafe.Pointer(&w.dst[0]), part: 4 * w.part,
 		places: unsafe.Pointer(&w.places[0]), tiles: len(w.places), line: 4 * w.line, pixel: 4 * w.pixel,
+		mask: unsafe.Pointer(&masks[16-w.cols]), step: 4 * w.step,
 	}
 	if e := w.epi; e != nil {
 		if e.Bias != nil {
@@ -133,15 +149,16 @@ func (w *outputTiles) run(f form) {
 			t.flags |= flagReLUFirst
 		}
 	}
-	if w.cols < panel {
-		t.mask = unsafe.Pointer(&masks[16-w.cols])
-	}
-	p := (*byte)(unsafe.Pointer(&t))
+	p, wide := (*byte)(unsafe.Pointer(&t)), chosen == cpu.AVX512
 	switch {
+	case f == f2 && wide:
+		output2z(p)
 	case f == f2 && w.cols == panel:
 		output2(p)
 	case f == f2:
 		output2mask(p)
+	case wide:
+		output4z(p)
 	case w.cols == panel:
 		output4(p)
 	default:
@@ -150,7 +167,7 @@ func (w *outputTiles) run(f form) {
 }
 
 func (w *filterRows) run(f form) {
-	if !vectors {
+	if chosen == cpu.Generic {
 		w.generic(f)
 		return
 	}
@@ -166,27 +183,40 @@ func (w *filterRows) run(f form) {
 		src: unsafe.Pointer(&w.src[w.at]), dst: unsafe.Pointer(&w.dst[0]), tap: 4 * w.tap, part: 4 * w.part,
 		rows: w.rows, srcStep: 4 * w.srcStep, dstStep: 4 * w.dstStep,
 	}
-	if f == f2 {
-		filter2((*byte)(unsafe.Pointer(&t)))
-	} else {
-		filter4((*byte)(unsafe.Pointer(&t)))
+	p, wide := (*byte)(unsafe.Pointer(&t)), chosen == cpu.AVX512
+	switch {
+	case f == f2 && wide:
+		filter2z(p)
+	case f == f2:
+		filter2(p)
+	case wide:
+		filter4z(p)
+	default:
+		filter4(p)
 	}
 }
 
 func (w *filterSums) run(f form) {
-	if !vectors {
+	if chosen == cpu.Generic {
 		w.generic(f)
 		return
 	}
 	_ = w.src[(f.parts()-1)*w.part+(w.c+7)/8*8-1]
 	_ = w.dst[8*w.tap+w.c-1]
-	t := sumArgs{src: unsafe.Pointer(&w.src[0]), dst: unsafe.Pointer(&w.dst[0]), part: 4 * w.part, tap: 4 * w.tap, vectors: w.c / 8}
-	if w.c%8 != 0 {
-		t.mask = unsafe.Pointer(&masks[16-w.c%8])
+	each := lanes()
+	t := sumArgs{src: unsafe.Pointer(&w.src[0]), dst: unsafe.Pointer(&w.dst[0]), part: 4 * w.part, tap: 4 * w.tap, vectors: w.c / each}
+	if rest := w.c % each; rest != 0 {
+		t.mask = unsafe.Pointer(&masks[16-rest])
 	}
-	if f == f2 {
-		filterGradient2((*byte)(unsafe.Pointer(&t)))
-	} else {
-		filterGradient4((*byte)(unsafe.Pointer(&t)))
+	p, wide := (*byte)(unsafe.Pointer(&t)), each == 16
+	switch {
+	case f == f2 && wide:
+		filterGradient2z(p)
+	case f == f2:
+		filterGradient2(p)
+	case wide:
+		filterGradient4z(p)
+	default:
+		filterGradient4(p)
 	}
 }

@@ -18,7 +18,7 @@ func TestArgumentsLieAsTheGeneratorBelieves(t *testing.T) {
 			unsafe.Offsetof(in.vectors), unsafe.Offsetof(in.mask), unsafe.Offsetof(in.tiles), unsafe.Offsetof(in.srcStep), unsafe.Offsetof(in.dstStep)},
 		"output": {unsafe.Offsetof(out.src), unsafe.Offsetof(out.dst), unsafe.Offsetof(out.part), unsafe.Offsetof(out.places), unsafe.Offsetof(out.tiles),
 			unsafe.Offsetof(out.line), unsafe.Offsetof(out.pixel), unsafe.Offsetof(out.flags), unsafe.Offsetof(out.bias), unsafe.Offsetof(out.scale),
-			unsafe.Offsetof(out.res), unsafe.Offsetof(out.resLine), unsafe.Offsetof(out.resPixel), unsafe.Offsetof(out.mask)},
+			unsafe.Offsetof(out.res), unsafe.Offsetof(out.resLine), unsafe.Offsetof(out.resPixel), unsafe.Offsetof(out.mask), unsafe.Offsetof(out.step)},
 		"filter": {unsafe.Offsetof(filter.src), unsafe.Offsetof(filter.dst), unsafe.Offsetof(filter.tap), unsafe.Offsetof(filter.part),
 			unsafe.Offsetof(filter.rows), unsafe.Offsetof(filter.srcStep), unsafe.Offsetof(filter.dstStep)},
 		"sum": {unsafe.Offsetof(sum.src), unsafe.Offsetof(sum.dst), unsafe.Offsetof(sum.part), unsafe.Offsetof(sum.tap),

@@ -2,9 +2,6 @@
 
 package conv
 
-// vectors says whether assembly runs; there is none.
-var vectors = false
-
 func (w *inputTiles) run(f form)  { w.generic(f) }
 func (w *outputTiles) run(f form) { w.generic(f) }
 func (w *filterRows) run(f form)  { w.generic(f) }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/activation"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
@@ -16,8 +17,8 @@ import (
 // and these are transformed into the tile.
 //
 // Tiles are taken in blocks, whose transformed source stays in the second
-// cache while the panels of the filters pass. Of the products only those with
-// one panel exist at a time.
+// cache while the panels of the filters pass, one at a time or two. Of the
+// products only those with them exist.
 type winograd struct {
 	form       form
 	n, h, w, c int // source images
@@ -31,12 +32,23 @@ type winograd struct {
 	pitch  int // from tile to tile in a part of the transformed source
 }
 
-// Limits of a block: elements of transformed source; tiles.
+// blocking is how a variant divides the tiles: panels that it multiplies at
+// once; rows of its products' tiles; limits of a block, in elements of
+// transformed source and in tiles.
+type blocking struct{ panels, rows, source, tiles int }
+
 const (
-	maxSource = 1 << 17
-	minTiles  = 16
-	maxTiles  = 48
+	minTiles = 16
+	maxTiles = 56
 )
+
+// sizes is the blocking of the variant that runs.
+func sizes() blocking {
+	if chosen == cpu.AVX512 {
+		return blocking{panels: 2, rows: 7, source: 1 << 17, tiles: maxTiles}
+	}
+	return blocking{panels: 1, rows: 6, source: 1 << 17, tiles: 48}
+}
 
 // apart is the distance of parts of so many elements. An odd number of cache
 // lines keeps the parts of one tile from pushing each other out of the nearest
@@ -56,11 +68,12 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 		return
 	}
 	c.pitch = (c.c + 7) / 8 * 8
-	most := min(maxTiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
+	sizes := sizes()
+	most := min(sizes.tiles, max(minTiles, sizes.source/(c.form.parts()*c.pitch)))
 	blocks := (tiles + most - 1) / most
 	size := (tiles + blocks - 1) / blocks
 	if blocks > 3 {
-		size = (size + 5) / 6 * 6 // no small tiles in the products
+		size = (size + sizes.rows - 1) / sizes.rows * sizes.rows // no small tiles in the products
 		blocks = (tiles + size - 1) / size
 	}
 	part := apart(size * c.pitch)
@@ -140,42 +153,50 @@ func (c *winograd) output(a *kernel.Arena, v []float32, part, lo, hi, from, to i
 		img, y, x := t/(c.th*c.tw), t/c.tw%c.th*m, t%c.tw*m
 		places[i] = place{pixel: (img*c.oh+y)*c.ow + x, rows: min(m, c.oh-y), cols: min(m, c.ow-x)}
 	}
-	size := (hi - lo) * panel
-	w := outputTiles{
-		part: size | panel, line: c.ow * c.k, pixel: c.k, places: places[:hi-lo],
+	wide := sizes().panels
+	size := (hi - lo) * wide * panel
+	products := outputTiles{part: size | panel, line: c.ow * c.k, pixel: c.k, places: places[:hi-lo]}
+	memory := a.Get(c.form.parts() * products.part)
+	defer a.Put(memory)
+	for j := from; j < to; j += wide {
+		panels := min(wide, to-j)
+		gemm.MulParts(memory, products.part, v, part, c.pitch, hi-lo, c.form.parts(), c.filters, j, panels)
+		products.step = panels * panel
+		for i := range panels {
+			w := products
+			w.src = memory[i*panel:]
+			c.deliver(&w, (j+i)*panel)
+		}
 	}
-	w.src = a.Get(c.form.parts() * w.part)
-	defer a.Put(w.src)
-	var epi kernel.Epilogue[float32]
-	for j := from; j < to; j++ {
-		col := j * panel
-		gemm.MulParts(w.src, w.part, v, part, c.pitch, hi-lo, c.form.parts(), c.filters, j, 1)
-		w.dst, w.cols = c.dst[col:], min(panel, c.k-col)
-		if c.epi.Empty() {
-			w.run(c.form)
-			continue
-		}
-		epi = *c.epi
-		if epi.Bias != nil {
-			epi.Bias = epi.Bias[col:]
-		}
-		if epi.Scale != nil {
-			epi.Scale = epi.Scale[col:]
-		}
-		if epi.Residual != nil {
-			if epi.ResidualStride == 0 {
-				epi.ResidualStride = c.k
-			}
-			epi.Residual = epi.Residual[col:]
-			w.resPixel, w.resLine = epi.ResidualStride, c.ow*epi.ResidualStride
-		}
-		if epi.Act == kernel.Identity || epi.Act == kernel.ReLU {
-			w.epi = &epi
-			w.run(c.form)
-			continue
-		}
-		w.active(c.form, &epi)
+}
+
+// deliver transforms products into the result's columns from col on.
+func (c *winograd) deliver(w *outputTiles, col int) {
+	w.dst, w.cols = c.dst[col:], min(panel, c.k-col)
+	if c.epi.Empty() {
+		w.run(c.form)
+		return
 	}
+	epi := *c.epi
+	if epi.Bias != nil {
+		epi.Bias = epi.Bias[col:]
+	}
+	if epi.Scale != nil {
+		epi.Scale = epi.Scale[col:]
+	}
+	if epi.Residual != nil {
+		if epi.ResidualStride == 0 {
+			epi.ResidualStride = c.k
+		}
+		epi.Residual = epi.Residual[col:]
+		w.resPixel, w.resLine = epi.ResidualStride, c.ow*epi.ResidualStride
+	}
+	if epi.Act == kernel.Identity || epi.Act == kernel.ReLU {
+		w.epi = &epi
+		w.run(c.form)
+		return
+	}
+	w.active(c.form, &epi)
 }
 
 // active is run for other activations than Identity and ReLU: a tile at a
@@ -193,7 +214,7 @@ func (w *outputTiles) active(f form, e *kernel.Epilogue[float32]) {
 	var tile [16 * panel]float32
 	for t, at := range w.places {
 		one := [1]place{{rows: at.rows, cols: at.cols}}
-		part := outputTiles{src: w.src[t*panel:], part: w.part, dst: tile[:], line: m * panel, pixel: panel, cols: w.cols, places: one[:]}
+		part := outputTiles{src: w.src[t*w.step:], part: w.part, step: w.step, dst: tile[:], line: m * panel, pixel: panel, cols: w.cols, places: one[:]}
 		part.run(f)
 		for i := range at.rows {
 			for j := range at.cols {
