@@ -38,7 +38,7 @@ func sizes() blocking {
 	case cpu.AVX2:
 		return blocking{rows: 6, cols: nr, m: 108, k: 512}
 	}
-	return blocking{rows: 6, cols: nr, m: 108, k: math.MaxInt}
+	return blocking{rows: 6, cols: 2 * nr, m: 108, k: math.MaxInt}
 }
 
 // TileRows is the number of rows in the largest tile of the micro-kernels:
