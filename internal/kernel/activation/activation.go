@@ -22,12 +22,13 @@ var generic = functions{
 	exp:            ExpGeneric[float32],
 }
 
-// fast is what the exported functions use. There is nothing beyond AVX2.
-var fast = func() functions {
-	if cpu.Has(cpu.AVX2) {
-		return choose(cpu.AVX2)
-	}
-	return generic
+// fast is what the exported functions use.
+var fast = choose(chosen)
+
+// chosen is the variant that runs, the fastest that may.
+var chosen = func() cpu.Variant {
+	vs := cpu.Variants()
+	return vs[len(vs)-1]
 }()
 
 // Forward computes dst[i] = act(x[i]). dst may be x; otherwise they must not

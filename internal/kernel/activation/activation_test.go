@@ -250,6 +250,25 @@ func TestGradientMatchesCentralDifferences(t *testing.T) {
 	}
 }
 
+func TestInfinitiesGiveTheLimits(t *testing.T) {
+	inf := float32(math.Inf(1))
+	x, one := []float32{-inf, inf}, []float32{1, 1}
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		f := choose(v)
+		for _, act := range kernel.Activations() {
+			forward, backward := []float32{0, inf}, []float32{0, 1}
+			if act == kernel.Sigmoid {
+				forward, backward = []float32{0, 1}, []float32{0, 0}
+			}
+			y, dx := make([]float32, 2), make([]float32, 2)
+			f.apply(y, x, act)
+			kerneltest.ULPs(t, act.String(), y, forward, 0)
+			f.gradient(dx, one, x, act)
+			kerneltest.ULPs(t, act.String()+"'s derivative", dx, backward, 0)
+		}
+	})
+}
+
 func TestReLUGradientChooses(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
