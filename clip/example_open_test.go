@@ -1,6 +1,7 @@
 package clip_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
@@ -21,6 +22,17 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	fmt.Println(len(texts) / m.Dim())
+}
+
+// A model that travels inside the program, as clip/tiny does, or comes from
+// anywhere that is no file.
+func ExampleRead() {
+	var data []byte // of a file that Save wrote: embedded, downloaded, unpacked
+	m, err := clip.Read(bytes.NewReader(data), int64(len(data)), clip.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.Dim())
 }
 
 // The same shapes, other weights: the tag decides the activation.

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ import (
 	"github.com/winnow-go/winnow/weights"
 )
 
-// Options say how Open opens a model. The zero value takes everything from the
+// Options say how Open and Read open a model. The zero value takes everything from the
 // files.
 type Options struct {
 	// Config is the model's configuration; nil means the one beside or in the
@@ -86,9 +85,6 @@ func Open(path string, o Options) (*Model, error) {
 }
 
 func open(path string, o Options) (*Model, error) {
-	if o.NoText && o.NoImages {
-		return nil, errors.New("neither tower is wanted")
-	}
 	found, err := look(path)
 	if err != nil {
 		return nil, err
@@ -98,7 +94,31 @@ func open(path string, o Options) (*Model, error) {
 		return nil, err
 	}
 	defer file.Close()
-	cfg, prep, err := found.config(file, o.Config)
+	return found.build(file, o)
+}
+
+// Read opens a model that is one file of size bytes, in memory or elsewhere: one
+// that Save wrote, or a checkpoint as Open takes them, its configuration then in
+// the options or what Detect makes of it, and its vocabulary at
+// Options.Vocabulary. r is not in use after the call. Errors are those of Open.
+func Read(r io.ReaderAt, size int64, o Options) (*Model, error) {
+	file, err := weights.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("clip: read: %w", err)
+	}
+	m, err := found{}.build(file, o)
+	if err != nil {
+		return nil, fmt.Errorf("clip: read: %w", err)
+	}
+	return m, nil
+}
+
+// build makes the model of a file and of what lies beside it.
+func (f found) build(file *weights.File, o Options) (*Model, error) {
+	if o.NoText && o.NoImages {
+		return nil, errors.New("neither tower is wanted")
+	}
+	cfg, prep, err := f.config(file, o.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -134,10 +154,14 @@ func open(path string, o Options) (*Model, error) {
 	if m.text == nil {
 		return m, nil
 	}
-	return m, m.openVocabulary(found, file, o)
+	if err := m.openVocabulary(f, file, o); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-// found is what a path leads to.
+// found is what a path leads to; the zero value is a file with nothing beside
+// it.
 type found struct {
 	dir     string // the folder, "" without
 	weights string // the path to open
@@ -343,10 +367,16 @@ func (o only) Forward(_ *nn.Tape, x *nn.Tensor) *nn.Tensor { return x }
 func (m *Model) openVocabulary(f found, file *weights.File, o Options) error {
 	var v *Vocabulary
 	var err error
-	if text, ok := file.Metadata()[savedVocabulary]; ok && o.Vocabulary == "" {
+	text, inside := file.Metadata()[savedVocabulary]
+	switch {
+	case o.Vocabulary != "":
+		v, err = OpenVocabulary(o.Vocabulary)
+	case inside:
 		v, err = ReadVocabulary(strings.NewReader(text))
-	} else {
-		v, err = OpenVocabulary(cmp.Or(o.Vocabulary, f.dir))
+	case f.dir == "":
+		return nil
+	default:
+		v, err = OpenVocabulary(f.dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) && o.Vocabulary == "" {
 		m.lacks = fmt.Errorf("%s: %w", f.dir, ErrNoVocabulary)

@@ -1,6 +1,7 @@
 package clip_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -286,6 +287,65 @@ func TestOpenReadsWhatOthersWrite(t *testing.T) {
 				t.Errorf("scale %v, %d elements", got.LogitScale(), got.Dim())
 			}
 		})
+	}
+}
+
+func TestReadIsOpenWithNothingBesideTheFile(t *testing.T) {
+	m := withWords(t, smallViT(t))
+	want := embeddings(t, m)
+	dir := t.TempDir()
+	file := func(name string, write func(path string)) []byte {
+		path := filepath.Join(dir, name)
+		write(path)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	own := file("own.safetensors", func(path string) {
+		if err := clip.Save(path, m, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	bare := file("bare.safetensors", func(path string) { save(t, path, nn.Source(m)) })
+	hugging := file("hugging.safetensors", func(path string) { save(t, path, huggingFace(t, m)) })
+	writeVocabulary(t, dir)
+	c := m.Config()
+	for name, from := range map[string]struct {
+		data []byte
+		o    clip.Options
+	}{
+		"what Save wrote":                   {own, clip.Options{}},
+		"names and shapes":                  {bare, clip.Options{Vocabulary: dir}},
+		"Hugging Face's, configuration too": {hugging, clip.Options{Config: &c, Vocabulary: dir}},
+	} {
+		got, err := clip.Read(bytes.NewReader(from.data), int64(len(from.data)), from.o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		clear(from.data) // the model has what it needs
+		if y := embeddings(t, got); !slices.Equal(y, want) {
+			t.Errorf("%s: other embeddings: %v, want %v", name, y[:4], want[:4])
+		}
+	}
+	data := file("again.safetensors", func(path string) { save(t, path, nn.Source(m)) })
+	dumb, err := clip.Read(bytes.NewReader(data), int64(len(data)), clip.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dumb.EncodeTexts(t.Context(), []string{"cat"}); !errors.Is(err, clip.ErrNoVocabulary) {
+		t.Errorf("a text without a vocabulary: %v", err)
+	}
+	wide := c
+	wide.Embed = 32
+	var misfit *nn.LoadError
+	if _, err := clip.Read(bytes.NewReader(data), int64(len(data)), clip.Options{Config: &wide}); !errors.As(err, &misfit) {
+		t.Errorf("another shape: %v", err)
+	}
+	if _, err := clip.Read(bytes.NewReader(data[:100]), 100, clip.Options{}); !errors.Is(err, weights.ErrFormat) || !strings.HasPrefix(err.Error(), "clip: read: ") {
+		t.Errorf("a damaged file: %v", err)
 	}
 }
 

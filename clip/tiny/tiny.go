@@ -32,13 +32,10 @@ package tiny
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/winnow-go/winnow/clip"
-	"github.com/winnow-go/winnow/nn"
-	"github.com/winnow-go/winnow/transform"
 	"github.com/winnow-go/winnow/weights"
 )
 
@@ -51,7 +48,7 @@ var file string
 // takes some milliseconds and reads nothing from disk. An error can come from a
 // damaged build only.
 func Open() (*clip.Model, error) {
-	m, err := read(file)
+	m, err := clip.Read(strings.NewReader(file), int64(len(file)), clip.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("tiny: %w", err)
 	}
@@ -67,36 +64,4 @@ func Metadata() (map[string]string, error) {
 		return nil, fmt.Errorf("tiny: %w", err)
 	}
 	return f.Metadata(), nil
-}
-
-// read opens what clip.Save wrote.
-func read(data string) (*clip.Model, error) {
-	f, err := weights.NewReader(strings.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, err
-	}
-	meta := f.Metadata()
-	var cfg clip.Config
-	if err := json.Unmarshal([]byte(meta["clip.config"]), &cfg); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	var look transform.Config
-	if err := json.Unmarshal([]byte(meta["clip.transform"]), &look); err != nil {
-		return nil, fmt.Errorf("preprocessing: %w", err)
-	}
-	words, err := clip.ReadVocabulary(strings.NewReader(meta["clip.vocabulary"]))
-	if err != nil {
-		return nil, err
-	}
-	m, err := clip.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := clip.Load(m, f, nn.LoadOptions{}); err != nil {
-		return nil, err
-	}
-	if err := m.SetTransform(look); err != nil {
-		return nil, err
-	}
-	return m, m.SetTokenizer(clip.NewTokenizer(words, clip.TokenizerOptions{}))
 }

@@ -105,11 +105,12 @@ func TestPackageClipReadsTheSameModelFromAFile(t *testing.T) {
 
 func TestDamagedFileIsAnError(t *testing.T) {
 	for _, n := range []int{0, 7, 100, len(file) / 2, len(file) - 1} {
-		if _, err := read(file[:n]); err == nil {
+		if _, err := clip.Read(strings.NewReader(file), int64(n), clip.Options{}); err == nil {
 			t.Errorf("%d bytes of the file are a model", n)
 		}
 	}
-	if _, err := read(strings.Replace(file, `\"embed\":`, `\"embad\":`, 1)); err == nil {
+	damaged := strings.Replace(file, `\"embed\":`, `\"embad\":`, 1)
+	if _, err := clip.Read(strings.NewReader(damaged), int64(len(damaged)), clip.Options{}); err == nil {
 		t.Error("a file with a damaged configuration is a model")
 	}
 }
