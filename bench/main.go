@@ -1,6 +1,7 @@
 // Bench compares winnow with its peers on the machine at hand and prints
 // Markdown tables: forward passes beside ONNX Runtime, training steps beside
-// PyTorch, the multiplication kernel beside the processor's peak.
+// PyTorch, two threads beside one, the multiplication kernel beside the
+// processor's peak, the portable one beside gonum's.
 //
 //	go run -C bench . -peers DIR -torch PATH/torch_bench.py > table.md
 //
@@ -28,37 +29,47 @@ import (
 type options struct {
 	peers, torch, python string
 	rounds, runs         int
-	threads              []int
-	models               []string
+	threads, batches     []int
+	models, towers       []string
 	skipGo               bool
 }
 
 func main() {
 	var o options
-	var threads, models string
+	var threads, batches, models, towers string
 	flag.StringVar(&o.peers, "peers", "", "folder with ort_bench.js and the .onnx files")
 	flag.StringVar(&o.torch, "torch", "", "torch_bench.py; empty leaves training out")
 	flag.StringVar(&o.python, "python", "/usr/bin/python3", "interpreter that has torch and torchvision")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of alternation")
 	flag.IntVar(&o.runs, "runs", 10, "timed forward passes in a round; training steps are a third of it")
 	flag.StringVar(&threads, "threads", "1", "threads, comma-separated")
+	flag.StringVar(&batches, "batches", "1,8", "images in a forward pass, comma-separated")
 	flag.StringVar(&models, "models", "resnet18,resnet50,convnext_tiny", "models, comma-separated")
+	flag.StringVar(&towers, "towers", "vit_b_32", "models of which only forward passes are compared")
 	flag.BoolVar(&o.skipGo, "nokernels", false, "leave the kernels and the purego build out")
 	flag.Parse()
-	for _, s := range strings.Split(threads, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		if err != nil || n < 1 {
-			fatal(fmt.Errorf("threads %q", threads))
-		}
-		o.threads = append(o.threads, n)
-	}
+	o.threads, o.batches = numbers("threads", threads), numbers("batches", batches)
 	o.models = strings.Split(models, ",")
+	if towers != "" {
+		o.towers = strings.Split(towers, ",")
+	}
 	if o.peers == "" || o.rounds < 1 || o.runs < 3 {
 		fatal(errors.New("-peers is wanted, at least one round and three runs"))
 	}
 	if err := run(o); err != nil {
 		fatal(err)
 	}
+}
+
+func numbers(name, list string) (ns []int) {
+	for _, s := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			fatal(fmt.Errorf("%s %q", name, list))
+		}
+		ns = append(ns, n)
+	}
+	return ns
 }
 
 func fatal(err error) {
@@ -92,8 +103,10 @@ func run(o options) error {
 		}
 	}
 	for _, t := range o.threads {
-		if err := forward(o, speed, t, 1); err != nil {
-			return err
+		for _, b := range o.batches {
+			if err := forward(o, speed, t, b); err != nil {
+				return err
+			}
 		}
 	}
 	if o.torch != "" {
@@ -101,6 +114,11 @@ func run(o options) error {
 			if err := training(o, speed, t); err != nil {
 				return err
 			}
+		}
+	}
+	if runtime.NumCPU() > 1 {
+		if err := scaling(o, speed); err != nil {
+			return err
 		}
 	}
 	if err := opening(o, speed, dir); err != nil {
@@ -146,7 +164,7 @@ func (p *pairs) row(name string) {
 func forward(o options, speed string, threads, batch int) error {
 	fmt.Printf("Forward, batch %d, 224 px, %d thread(s), milliseconds:\n\n", batch, threads)
 	fmt.Println("| model | winnow | ONNX Runtime | ratio | spread | GFLOP/s | MB | their MB |\n|---|---|---|---|---|---|---|---|")
-	for _, m := range o.models {
+	for _, m := range append(slices.Clone(o.models), o.towers...) {
 		var p pairs
 		for range o.rounds {
 			if err := measure(&p.ours, "..", nil, speed, "-model", m, "-batch", fmt.Sprint(batch), "-threads", fmt.Sprint(threads), "-runs", fmt.Sprint(o.runs)); err != nil {
@@ -167,6 +185,9 @@ func training(o options, speed string, threads int) error {
 	fmt.Println("| model | winnow | PyTorch | ratio | spread | GFLOP/s | MB | their MB |\n|---|---|---|---|---|---|---|---|")
 	runs := fmt.Sprint(max(o.runs/3, 2))
 	env := []string{"OPENBLAS_NUM_THREADS=" + fmt.Sprint(threads)}
+	if features() == avx512 { // else Debian's OpenBLAS takes twice as long
+		env = append(env, "OPENBLAS_CORETYPE=SkylakeX")
+	}
 	for _, m := range o.models {
 		var p pairs
 		for range o.rounds {
@@ -178,6 +199,32 @@ func training(o options, speed string, threads int) error {
 			}
 		}
 		p.row(m)
+	}
+	fmt.Println()
+	return nil
+}
+
+// scaling compares two threads with one.
+func scaling(o options, speed string) error {
+	fmt.Println("Two threads against one, milliseconds:\n\n| model | work | 1 thread | 2 threads | times as fast | spread |\n|---|---|---|---|---|---|")
+	for _, m := range o.models {
+		for _, mode := range []string{"forward", "train"} {
+			batch, runs := "1", o.runs
+			if mode == "train" {
+				batch, runs = "8", max(o.runs/3, 2)
+			}
+			var p pairs
+			for range o.rounds {
+				for threads, to := range map[string]*[]line{"1": &p.ours, "2": &p.theirs} {
+					if err := measure(to, "..", nil, speed, "-model", m, "-mode", mode, "-batch", batch, "-threads", threads, "-runs", fmt.Sprint(runs)); err != nil {
+						return err
+					}
+				}
+			}
+			one, two := p.min()
+			lo, hi := p.spread()
+			fmt.Printf("| %s | %s, batch %s | %.1f | %.1f | **%.2f** | %.2f-%.2f |\n", m, mode, batch, one.Min, two.Min, one.Min/two.Min, lo, hi)
+		}
 	}
 	fmt.Println()
 	return nil
@@ -219,7 +266,7 @@ func pure(o options, speed, dir string) error {
 	if err := build(slow, "-tags", "purego"); err != nil {
 		return err
 	}
-	fmt.Println("Without assembly (-tags purego), forward, batch 1, one thread, milliseconds:\n\n| model | AVX2 | purego |\n|---|---|---|")
+	fmt.Println("Without assembly (-tags purego), forward, batch 1, one thread, milliseconds:\n\n| model | assembly | purego |\n|---|---|---|")
 	for _, m := range o.models {
 		var fast, plain []line
 		if err := measure(&fast, "..", nil, speed, "-model", m, "-runs", "3"); err != nil {
@@ -230,49 +277,113 @@ func pure(o options, speed, dir string) error {
 		}
 		fmt.Printf("| %s | %.0f | %.0f |\n", m, fast[0].Min, plain[0].Min)
 	}
-	fmt.Println()
+	var ours, theirs float64
+	for range o.rounds {
+		of, err := benchmarks("Mul/shape=768x768x768/impl=generic", "-tags", "purego")
+		if err != nil {
+			return err
+		}
+		for _, v := range of {
+			ours = max(ours, v.gflops)
+		}
+		c := exec.Command("go", "run", "-tags", "noasm", "./sgemm")
+		c.Env, c.Stderr = append(os.Environ(), "GOMAXPROCS=1"), os.Stderr
+		out, err := c.Output()
+		if err != nil {
+			return fmt.Errorf("gonum: %w", err)
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		if err != nil {
+			return fmt.Errorf("gonum: %w", err)
+		}
+		theirs = max(theirs, v)
+	}
+	fmt.Printf("\nWithout assembly, 768x768x768: %.2f GFLOP/s, gonum's Sgemm (-tags noasm) %.2f: **%.2f** times as fast.\n\n", ours, theirs, ours/theirs)
 	return nil
 }
 
 var result = regexp.MustCompile(`Benchmark(\S+?)(?:-\d+)?\s+\d+\s.*?([\d.]+) GFLOP/s`)
 
-// kernels runs the Go benchmarks of the matrix product and prints the best of
-// several runs, beside the peak of the processor's multiply-add units.
-func kernels() error {
-	c := exec.Command("go", "test", "./internal/kernel/gemm", "-run", "^$", "-bench", "Peak|Mul/", "-benchtime", "200ms", "-count", "5")
-	c.Dir = ".."
-	c.Stderr = os.Stderr
+type benchmark struct {
+	name   string
+	gflops float64
+}
+
+// benchmarks runs Go benchmarks of the matrix product and returns the best of
+// several runs of each.
+func benchmarks(pattern string, flags ...string) ([]benchmark, error) {
+	args := append([]string{"test", "./internal/kernel/gemm", "-run", "^$", "-bench", pattern, "-benchtime", "200ms", "-count", "5"}, flags...)
+	c := exec.Command("go", args...)
+	c.Dir, c.Stderr = "..", os.Stderr
 	out, err := c.Output()
 	if err != nil {
-		return fmt.Errorf("kernel benchmarks: %w", err)
+		return nil, fmt.Errorf("kernel benchmarks: %w", err)
 	}
-	best := map[string]float64{}
-	var names []string
+	var all []benchmark
 	for _, m := range result.FindAllStringSubmatch(string(out), -1) {
 		v, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, ok := best[m[1]]; !ok {
-			names = append(names, m[1])
+		i := slices.IndexFunc(all, func(b benchmark) bool { return b.name == m[1] })
+		if i < 0 {
+			i, all = len(all), append(all, benchmark{name: m[1]})
 		}
-		best[m[1]] = max(best[m[1]], v)
+		all[i].gflops = max(all[i].gflops, v)
 	}
-	peak := 0.0
-	for _, n := range names {
-		if strings.Contains(n, "Peak") {
-			peak = max(peak, best[n])
-		}
+	return all, nil
+}
+
+// kernels prints the matrix product's speed by variant, beside the peak of the
+// processor's multiply-add units.
+func kernels() error {
+	all, err := benchmarks("Peak|Mul/")
+	if err != nil {
+		return err
 	}
-	fmt.Printf("Matrix product, weights prepacked, one thread; the ceiling is %.1f GFLOP/s (multiply-adds on registers alone):\n\n| case | GFLOP/s | of the ceiling |\n|---|---|---|\n", peak)
-	for _, n := range names {
-		share := "-"
-		if peak > 0 && !strings.Contains(n, "generic") {
-			share = fmt.Sprintf("%.0f %%", 100*best[n]/peak)
+	peaks, speeds := map[string]float64{}, map[string]map[string]float64{}
+	var shapes, variants []string
+	for _, b := range all {
+		name, impl, _ := strings.Cut(b.name, "/impl=")
+		if name == "Peak" {
+			peaks[impl] = b.gflops
+			continue
 		}
-		fmt.Printf("| %s | %.1f | %s |\n", strings.TrimPrefix(n, "Mul/"), best[n], share)
+		shape := strings.TrimPrefix(name, "Mul/shape=")
+		if speeds[shape] == nil {
+			speeds[shape] = map[string]float64{}
+			shapes = append(shapes, shape)
+		}
+		if !slices.Contains(variants, impl) {
+			variants = append(variants, impl)
+		}
+		speeds[shape][impl] = b.gflops
 	}
-	fmt.Println()
+	fmt.Print("Matrix product M x K x N, weights prepacked, one thread, GFLOP/s and their share of the ceiling (multiply-adds on registers alone):\n\n| shape |")
+	for _, v := range variants {
+		fmt.Printf(" %s |", v)
+	}
+	fmt.Print("\n|---|", strings.Repeat("---|", len(variants)), "\n")
+	for _, s := range shapes {
+		fmt.Printf("| %s |", s)
+		for _, v := range variants {
+			fmt.Printf(" %.1f", speeds[s][v])
+			if peaks[v] > 0 {
+				fmt.Printf(" (%.0f %%)", 100*speeds[s][v]/peaks[v])
+			}
+			fmt.Print(" |")
+		}
+		fmt.Println()
+	}
+	fmt.Print("| ceiling |")
+	for _, v := range variants {
+		if peaks[v] == 0 {
+			fmt.Print(" - |")
+			continue
+		}
+		fmt.Printf(" %.1f |", peaks[v])
+	}
+	fmt.Print("\n\n")
 	return nil
 }
 
@@ -301,23 +412,30 @@ func command(dir string, env []string, name string, args ...string) error {
 	return c.Run()
 }
 
+const avx512 = "AVX-512"
+
+func features() string {
+	if strings.Contains(field("flags"), "avx512f") {
+		return avx512
+	}
+	return "AVX2"
+}
+
 // cpu is the processor's name, as Linux tells it.
 func cpu() string {
+	return fmt.Sprintf("%s (family %s, model %s, %s)", field("model name"), field("cpu family"), field("model"), features())
+}
+
+// field is an entry of /proc/cpuinfo.
+func field(key string) string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
-		return runtime.GOARCH
-	}
-	field := func(key string) string {
-		for l := range strings.Lines(string(text)) {
-			if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == key {
-				return strings.TrimSpace(v)
-			}
-		}
 		return "?"
 	}
-	features := "AVX2"
-	if strings.Contains(field("flags"), "avx512f") {
-		features = "AVX-512"
+	for l := range strings.Lines(string(text)) {
+		if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(v)
+		}
 	}
-	return fmt.Sprintf("%s (family %s, model %s, %s)", field("model name"), field("cpu family"), field("model"), features)
+	return "?"
 }
