@@ -63,19 +63,12 @@ func BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) 
 	if rows == 0 || c == 0 {
 		return
 	}
-	// The terms of sdy all but cancel where a norm follows, so a long chain of
-	// float32 additions shows: blocks of rows are added up in float64.
-	total, block := make([]float64, 2*c), make([]float32, 2*c)
-	for r := 0; r < rows; r += sumRows {
-		batchNormBackwardSums(total, block, dy[r*c:], x[r*c:], mean[:c], rstd[:c], min(sumRows, rows-r), c)
-	}
-	for i := range c {
-		sdy[i] += float32(total[i])
-		sdyx[i] += float32(total[c+i])
-	}
+	batchNormBackwardSums(sdy[:c], sdyx[:c], dy, x, mean[:c], rstd[:c], rows, c)
 }
 
-// sumRows is how many rows BatchNormBackwardSums may add up in float32.
+// sumRows is how many rows BatchNormBackwardSums may add up in float32. The
+// terms of sdy all but cancel where a norm follows, so a long chain of float32
+// additions shows: blocks of rows are added up in float64.
 const sumRows = 32
 
 // BatchNormBackward writes the gradient of x for a chunk of rows, given the
@@ -125,16 +118,7 @@ func finishMoments[T kernel.Float](mean, m2 []float64, first []T, rows int) {
 // BatchNormBackwardSumsGeneric is the definition of [BatchNormBackwardSums].
 func BatchNormBackwardSumsGeneric[T kernel.Float](sdy, sdyx, dy, x, mean, rstd []T, rows, c int) {
 	total := make([]float64, 2*c)
-	batchNormBackwardTotals(total, dy, x, mean, rstd, rows, c)
-	for i := range c {
-		sdy[i] += T(total[i])
-		sdyx[i] += T(total[c+i])
-	}
-}
-
-// batchNormBackwardTotals adds both sums to total [2C].
-func batchNormBackwardTotals[T kernel.Float](total []float64, dy, x, mean, rstd []T, rows, c int) {
-	s, sx := total[:c], total[c:][:c]
+	s, sx := total[:c], total[c:]
 	for r := range rows {
 		row := x[r*c:][:c]
 		for j, g := range dy[r*c:][:c] {
@@ -142,6 +126,8 @@ func batchNormBackwardTotals[T kernel.Float](total []float64, dy, x, mean, rstd 
 			sx[j] += float64(float64(g) * ((float64(row[j]) - float64(mean[j])) * float64(rstd[j])))
 		}
 	}
+	addSums(sdy, s)
+	addSums(sdyx, sx)
 }
 
 // BatchNormBackwardGeneric is the definition of [BatchNormBackward].

@@ -11,13 +11,13 @@ import (
 // bench runs f for shapes of networks with every variant and reports ns per
 // element.
 func bench(b *testing.B, f func(rows, c int) func()) {
-	was := useAVX2
-	defer func() { useAVX2 = was }()
+	was := chosen
+	defer func() { chosen = was }()
 	for _, s := range [][2]int{{4096, 16}, {1024, 32}, {1024, 64}, {784, 96}, {784, 192}, {196, 384}, {49, 768}} {
 		run := f(s[0], s[1])
 		for _, v := range cpu.Variants() {
 			b.Run(fmt.Sprintf("shape=%dx%d/impl=%s", s[0], s[1], v), func(b *testing.B) {
-				useAVX2 = v != cpu.Generic
+				chosen = v
 				b.SetBytes(int64(4 * s[0] * s[1]))
 				for b.Loop() {
 					run()

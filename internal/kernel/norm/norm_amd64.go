@@ -2,9 +2,14 @@
 
 package norm
 
-import "math"
+import (
+	"math"
+
+	"github.com/winnow-go/winnow/internal/cpu"
+)
 
 //go:generate go run -C ../_asm ./norm -out ../norm/avx2_amd64.s -stubs ../norm/avx2_amd64.go -pkg norm
+//go:generate go run -C ../_asm ./norm -avx512 -out ../norm/avx512_amd64.s -stubs ../norm/avx512_amd64.go -pkg norm
 
 // perCall is the number of elements that one call of an assembly routine goes
 // through at most, some 50 µs: a goroutine cannot be stopped inside one. It
@@ -13,6 +18,10 @@ const perCall = 1 << 17
 
 // rowsPerCall is perCall in rows of c elements.
 func rowsPerCall(c int) int { return max(perCall/c, 1) }
+
+// strip is the number of channels that BatchNorm's backward passes for AVX-512
+// take on at once; the generator knows it too.
+const strip = 512
 
 // from is the address of s[i:], nil for nil.
 func from[T any](s []T, i int) *T {
@@ -23,25 +32,35 @@ func from[T any](s []T, i int) *T {
 }
 
 func layerNorm(dst, x, gamma, beta, mean, rstd []float32, rows, c int, eps float32) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		LayerNormGeneric(dst, x, gamma, beta, mean, rstd, rows, c, eps)
 		return
 	}
 	step := rowsPerCall(c)
 	for r := 0; r < rows; {
 		n := min(step, rows-r)
-		if c%8 == 0 && n >= 8 {
+		to, in, μ, ρ := &dst[r*c], &x[r*c], from(mean, r), from(rstd, r)
+		γ, β := from(gamma, 0), from(beta, 0)
+		eight := n >= 8
+		if eight {
 			n &^= 7
-			layerNorm8AVX2(&dst[r*c], &x[r*c], from(gamma, 0), from(beta, 0), from(mean, r), from(rstd, r), n, c, eps)
-		} else {
-			layerNormAVX2(&dst[r*c], &x[r*c], from(gamma, 0), from(beta, 0), from(mean, r), from(rstd, r), n, c, eps)
+		}
+		switch {
+		case chosen == cpu.AVX512 && eight:
+			layerNorm8AVX512(to, in, γ, β, μ, ρ, n, c, eps)
+		case chosen == cpu.AVX512:
+			layerNorm1AVX512(to, in, γ, β, μ, ρ, n, c, eps)
+		case eight && c%8 == 0:
+			layerNorm8AVX2(to, in, γ, β, μ, ρ, n, c, eps)
+		default:
+			layerNormAVX2(to, in, γ, β, μ, ρ, n, c, eps)
 		}
 		r += n
 	}
 }
 
 func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, rows, c int) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		LayerNormBackwardGeneric(dx, dgamma, dbeta, dy, x, gamma, mean, rstd, rows, c)
 		return
 	}
@@ -56,18 +75,26 @@ func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, ro
 	step := rowsPerCall(c)
 	for r := 0; r < rows; {
 		n := min(step, rows-r)
-		if c%8 == 0 && n >= 8 {
+		to, g, in, μ, ρ := &dx[r*c], &dy[r*c], &x[r*c], &mean[r], &rstd[r]
+		γ, dγ, dβ := from(gamma, 0), from(dgamma, 0), from(dbeta, 0)
+		switch {
+		case chosen == cpu.AVX512 && n >= 4:
+			n &^= 3
+			layerNormBackward4AVX512(to, dγ, dβ, g, in, γ, μ, ρ, n, c)
+		case chosen == cpu.AVX512:
+			layerNormBackward1AVX512(to, dγ, dβ, g, in, γ, μ, ρ, n, c)
+		case n >= 8 && c%8 == 0:
 			n &^= 7
-			layerNormBackward8AVX2(&dx[r*c], from(dgamma, 0), from(dbeta, 0), &dy[r*c], &x[r*c], from(gamma, 0), &mean[r], &rstd[r], n, c)
-		} else {
-			layerNormBackwardAVX2(&dx[r*c], from(dgamma, 0), from(dbeta, 0), &dy[r*c], &x[r*c], from(gamma, 0), &mean[r], &rstd[r], n, c)
+			layerNormBackward8AVX2(to, dγ, dβ, g, in, γ, μ, ρ, n, c)
+		default:
+			layerNormBackwardAVX2(to, dγ, dβ, g, in, γ, μ, ρ, n, c)
 		}
 		r += n
 	}
 }
 
 func moments(mean, m2 []float64, x []float32, rows, c int) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		MomentsGeneric(mean, m2, x, rows, c)
 		return
 	}
@@ -76,6 +103,10 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 	step := rowsPerCall(c)
 	for r := 0; r < rows; r += step {
 		n, part := min(step, rows-r), x[r*c:]
+		if chosen == cpu.AVX512 {
+			momentsAVX512(&mean[0], &m2[0], &part[0], &x[0], n, c)
+			continue
+		}
 		j := 0
 		for ; j+16 <= c; j += 16 {
 			moments16AVX2(&mean[j], &m2[j], &part[j], &x[j], n, c)
@@ -96,33 +127,64 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 	finishMoments(mean, m2, x[:c], rows)
 }
 
-// batchNormBackwardSums adds the sums of up to sumRows rows to total [2C]; block
-// [2C] is scratch.
-func batchNormBackwardSums(total []float64, block, dy, x, mean, rstd []float32, rows, c int) {
-	if !useAVX2 {
-		batchNormBackwardTotals(total, dy, x, mean, rstd, rows, c)
+func batchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
+	switch chosen {
+	case cpu.Generic:
+		BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
+		return
+	case cpu.AVX512:
+		for j := 0; j < c; j += strip {
+			width := min(strip, c-j)
+			var total [2 * strip]float64
+			var block [2 * strip]float32
+			for r := 0; r < rows; r += sumRows {
+				at := r*c + j
+				batchNormBackwardSumsAVX512(&total[0], &block[0], &dy[at], &x[at], &mean[j], &rstd[j], min(sumRows, rows-r), width, c)
+			}
+			addSums(sdy[j:], total[:width])
+			addSums(sdyx[j:], total[strip:][:width])
+		}
 		return
 	}
-	clear(block)
+	total, block := make([]float64, 2*c), make([]float32, 2*c)
 	step := rowsPerCall(c)
-	for r := 0; r < rows; r += step {
-		batchNormBackwardSumsAVX2(&block[0], &block[c], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, rows-r), c)
+	for r0 := 0; r0 < rows; r0 += sumRows {
+		clear(block)
+		end := min(r0+sumRows, rows)
+		for r := r0; r < end; r += step {
+			batchNormBackwardSumsAVX2(&block[0], &block[c], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, end-r), c)
+		}
+		for i, v := range block {
+			total[i] += float64(v)
+		}
 	}
-	for i, v := range block {
-		total[i] += float64(v)
-	}
+	addSums(sdy, total[:c])
+	addSums(sdyx, total[c:])
 }
 
 func batchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, c, total int) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		BatchNormBackwardGeneric(dx, dy, x, mean, rstd, gamma, sdy, sdyx, rows, c, total)
 		return
 	}
 	// dx = a dy + b (x - mean) + e, the coefficients for a strip of channels
 	// at a time.
+	n := float64(total)
+	if chosen == cpu.AVX512 {
+		for j := 0; j < c; j += strip {
+			width := min(strip, c-j)
+			var factors [3 * strip]float32
+			batchNormFactorsAVX512(&factors[0], &rstd[j], from(gamma, j), &sdy[j], &sdyx[j], width, -1/n)
+			step := rowsPerCall(width)
+			for r := 0; r < rows; r += step {
+				at := r*c + j
+				batchNormBackwardAVX512(&dx[at], &dy[at], &x[at], &mean[j], &factors[0], min(step, rows-r), width, c)
+			}
+		}
+		return
+	}
 	const strip = 128
 	var a, b, e [strip]float32
-	n := float64(total)
 	for j := 0; j < c; j += strip {
 		width := min(strip, c-j)
 		for k := range width {

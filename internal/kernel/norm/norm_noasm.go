@@ -12,8 +12,8 @@ func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, ro
 
 func moments(mean, m2 []float64, x []float32, rows, c int) { MomentsGeneric(mean, m2, x, rows, c) }
 
-func batchNormBackwardSums(total []float64, _, dy, x, mean, rstd []float32, rows, c int) {
-	batchNormBackwardTotals(total, dy, x, mean, rstd, rows, c)
+func batchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
+	BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
 }
 
 func batchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, c, total int) {

@@ -25,7 +25,7 @@ func TestRowsDoNotDependOnHowTheyAreSplit(t *testing.T) {
 				return r
 			}
 			want := run(rows)
-			for _, size := range []int{1, 3, 8, 9, 16} {
+			for _, size := range []int{1, 3, 4, 7, 8, 9, 16} {
 				got := run(size)
 				what := fmt.Sprintf("c=%d in pieces of %d: ", c, size)
 				kerneltest.Equal(t, what+"y", got.y, want.y)

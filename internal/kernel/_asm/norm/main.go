@@ -1,7 +1,9 @@
-// Command norm generates the AVX2 and FMA kernels of internal/kernel/norm.
+// Command norm generates the kernels of internal/kernel/norm: those for AVX2
+// and FMA, or with -avx512 those for AVX-512.
 package main
 
 import (
+	"flag"
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -18,7 +20,23 @@ const frame = 128
 var tail Mem
 
 func main() {
+	avx512 := flag.Bool("avx512", false, "generate the AVX-512 kernels")
+	flag.Parse()
 	ConstraintExpr("amd64,!purego")
+	if *avx512 {
+		for _, n := range []int{8, 1} {
+			layerNormWide(n)
+		}
+		for _, n := range []int{4, 1} {
+			layerNormBackwardWide(n)
+		}
+		momentsWide()
+		batchNormBackwardSumsWide()
+		batchNormFactors()
+		batchNormBackwardWide()
+		Generate()
+		return
+	}
 	tail = GLOBL("tailMask", 8|16) // RODATA, NOPTR
 	for i := range 16 {
 		v := uint32(0xffffffff)
