@@ -141,6 +141,11 @@ type Alike struct {
 	Cosine float64 `json:"cosine"`
 }
 
+// String says that the two cannot be told apart.
+func (a Alike) String() string {
+	return fmt.Sprintf("the prompts of %q and %q cannot be told apart: their descriptions are nearly the same (cosine %.3f)", a.A, a.B, a.Cosine)
+}
+
 // Alike lists pairs of classes, or of a class and a background prompt, whose
 // descriptions have a cosine of at least the given one, the most alike first. It
 // needs no pictures. Descriptions of different things have 0.6 to 0.9 in trained
@@ -168,6 +173,9 @@ type Report struct {
 	Yield      *YieldTable `json:"yield"`
 	Wordings   *Wordings   `json:"wordings"`
 	Confused   []Confused  `json:"confused"`
+	// Inseparable are the pairs of classes whose prompts say nothing about
+	// which of the two a picture shows.
+	Inseparable []Pair `json:"inseparable"`
 	// Warnings say in words what is wrong with the prompts; none if nothing
 	// stands out.
 	Warnings []string `json:"warnings"`
@@ -176,13 +184,10 @@ type Report struct {
 // Report fits thresholds and judges prompts. That no threshold can be promised
 // is no error here: Fit then keeps nothing, and a warning says why.
 func (s *Sample) Report(ctx context.Context, o FitOptions) (*Report, error) {
-	r := &Report{Pictures: len(s.Judged), Unreadable: len(s.Unreadable), Accuracy: s.Accuracy(), Confused: s.Confused()}
+	r := &Report{Pictures: len(s.Judged), Unreadable: len(s.Unreadable), Accuracy: s.Accuracy(), Confused: s.Confused(), Inseparable: s.Inseparable()}
 	var err error
-	if r.Fit, err = s.Fit(o); err != nil {
-		if !errors.Is(err, ErrPrecision) {
-			return nil, err
-		}
-		r.Warnings = append(r.Warnings, err.Error()+": every label is for review")
+	if r.Fit, err = s.Fit(o); err != nil && !errors.Is(err, ErrPrecision) {
+		return nil, err
 	}
 	if r.Yield, err = s.Yield(r.Fit.Measure, nil, r.Fit.Confidence); err != nil {
 		return nil, err
@@ -190,7 +195,7 @@ func (s *Sample) Report(ctx context.Context, o FitOptions) (*Report, error) {
 	if r.Wordings, err = s.Wordings(ctx); err != nil {
 		return nil, err
 	}
-	r.Warnings = append(r.Warnings, s.warnings(r)...)
+	r.Warnings = s.warnings(r)
 	return r, nil
 }
 
@@ -201,15 +206,15 @@ const (
 	warnConfused  = 0.25 // share of a class taken for one other
 	warnYield     = 0.1  // share kept
 	warnEven      = 0.8  // mean entropy as a share of the largest
+	warnMost      = 6    // pairs of classes that are named
 )
 
+// warnings are ordered: what the outcome is, what is wrong with the prompts as a
+// whole, with those of pairs and of single classes, and with templates.
 func (s *Sample) warnings(r *Report) []string {
 	var out []string
 	warn := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
 	k := len(s.z.classes)
-	if r.Accuracy < max(0.5, 1.5/float64(k)) && k > 1 {
-		warn("the prompts name the right class for only %.0f%% of the sample: describe the classes in other or more words", 100*r.Accuracy)
-	}
 	kept, entropy := 0, 0.0
 	got, want := make([]int, k), make([]int, k)
 	for _, j := range s.Judged {
@@ -222,31 +227,66 @@ func (s *Sample) warnings(r *Report) []string {
 			want[j.Label]++
 		}
 	}
-	if share := float64(kept) / float64(r.Pictures); kept > 0 && share < warnYield {
+	share := float64(kept) / float64(r.Pictures)
+	switch {
+	case !r.Fit.promised():
+		warn("nothing is kept, every label is for review: %s", r.Fit.why())
+	case share < warnYield:
 		warn("only %.1f%% of the sample would be kept", 100*share)
+	}
+	if r.Accuracy < max(0.5, 1.5/float64(k)) && k > 1 {
+		warn("the prompts name the right class for only %.0f%% of the sample: describe the classes in other or more words", 100*r.Accuracy)
 	}
 	if rows := k + len(s.z.background); rows > 1 && entropy/float64(r.Pictures) > warnEven*math.Log(float64(rows)) {
 		warn("the probabilities are nearly even (mean entropy %.2f of at most %.2f nats): the prompts hardly tell the pictures apart", entropy/float64(r.Pictures), math.Log(float64(rows)))
 	}
+	out = append(out, s.inseparable(r)...)
 	for i, name := range s.z.classes {
 		if got[i] == 0 && want[i] >= 5 {
 			warn("class %q is never named, though the sample has %d pictures of it", name, want[i])
 		}
 	}
+	var confused []string
 	for _, c := range r.Confused {
 		if c.Count >= 3 && c.Share >= warnConfused {
-			warn("%.0f%% of the pictures of %q are taken for %q (cosine of their descriptions %.2f)", 100*c.Share, c.Want, c.Got, c.Text)
+			confused = append(confused, fmt.Sprintf("%.0f%% of the pictures of %q are taken for %q (cosine of their descriptions %.2f)", 100*c.Share, c.Want, c.Got, c.Text))
 		}
 	}
-	if r.Wordings.Sensitive > warnSensitive {
-		warn("for %.0f%% of the pictures the class hangs on the template", 100*r.Wordings.Sensitive)
+	out = append(out, shortened(confused, "other pairs of classes are confused as often")...)
+	if w := r.Wordings; w.Sensitive > warnSensitive {
+		warn("for %.0f%% of the pictures the class hangs on the template: two templates agree on %.0f%% of them", 100*w.Sensitive, 100*w.Agreement)
 	}
 	for _, w := range r.Wordings.Rows {
 		if !w.Keep {
 			warn("%v does harm: without it %d pictures more are right, %d fewer", w.Name(), w.Lost, w.Won)
 		}
 	}
-	return append(out, s.z.Warnings()...)
+	return out
+}
+
+// inseparable says which prompts cannot be told apart, by the pictures of the
+// sample or by their descriptions alone.
+func (s *Sample) inseparable(r *Report) []string {
+	var out []string
+	said := map[[2]string]bool{}
+	for _, p := range r.Inseparable {
+		said[[2]string{p.A, p.B}] = true
+		out = append(out, p.String())
+	}
+	for _, a := range s.z.Alike(warnAlike) {
+		if !said[[2]string{a.A, a.B}] {
+			out = append(out, a.String())
+		}
+	}
+	return shortened(out, "other pairs of prompts cannot be told apart")
+}
+
+// shortened leaves out what comes after the first few.
+func shortened(warnings []string, others string) []string {
+	if left := len(warnings) - warnMost; left > 0 {
+		return append(warnings[:warnMost:warnMost], fmt.Sprintf("%d %s", left, others))
+	}
+	return warnings
 }
 
 // Warnings say what can be seen without pictures to be wrong with the prompts:
@@ -254,7 +294,7 @@ func (s *Sample) warnings(r *Report) []string {
 func (z *ZeroShot) Warnings() []string {
 	var out []string
 	for _, a := range z.Alike(warnAlike) {
-		out = append(out, fmt.Sprintf("the descriptions of %q and %q are nearly the same (cosine %.3f)", a.A, a.B, a.Cosine))
+		out = append(out, a.String())
 	}
-	return out
+	return shortened(out, "other pairs of prompts cannot be told apart")
 }

@@ -248,10 +248,89 @@ func TestVaguePromptsAreSeenInTheReport(t *testing.T) {
 	if vague.Fit.Groups[0].Promised || vague.Fit.Thresholds.Rule.Keep != nil {
 		t.Errorf("vague prompts keep something: %v", vague.Fit)
 	}
-	for _, want := range []string{"WARNING: clip: fitting thresholds", "every label is for review", "name the right class for only", "are nearly the same"} {
+	for _, want := range []string{
+		"WARNING: nothing is kept, every label is for review: 300 pictures promise",
+		"name the right class for only",
+		`WARNING: the prompts of "red" and "green" cannot be told apart: `,
+		`WARNING: the prompts of "red" and "blue" cannot be told apart: `,
+		`WARNING: the prompts of "green" and "blue" cannot be told apart: `,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the report:\n%s", want, text)
 		}
+	}
+	if n := strings.Count(text, "cannot be told apart"); n != 3 {
+		t.Errorf("%d pairs of prompts that cannot be told apart, want each of the three once:\n%s", n, text)
+	}
+}
+
+func TestPromptsThatOverlapAreNamedAndOthersNot(t *testing.T) {
+	// What is said of green and blue is about grey, and would do for either.
+	z := mustZeroShot(t, ZeroShotOptions{}, &colours{}, []Class{{"red", nil}, {"green", []string{"something grey"}}, {"blue", []string{"any grey thing"}}})
+	s, err := z.Judge(t.Context(), labelled(300, 0.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs := s.Inseparable()
+	if len(pairs) != 1 || pairs[0].A != "green" || pairs[0].B != "blue" {
+		t.Fatalf("%+v, want green and blue", pairs)
+	}
+	// By the definition: every picture of one against every one of the other.
+	by := map[int][]float64{}
+	for i, j := range s.Judged {
+		c, err := z.cosines(s.embeddings[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		by[j.Label] = append(by[j.Label], c[1]-c[2])
+	}
+	right := 0.0
+	for _, a := range by[1] {
+		for _, b := range by[2] {
+			switch {
+			case a > b:
+				right++
+			case a == b:
+				right += 0.5
+			}
+		}
+	}
+	if want := right / float64(len(by[1])*len(by[2])); math.Abs(pairs[0].Apart-want) > 1e-3 || pairs[0].Text < 0.9 {
+		t.Errorf("%+v, want %v of the pairs", pairs[0], want)
+	}
+	// Two pictures of each say nothing about prompts.
+	few, err := z.Judge(t.Context(), labelled(6, 0.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pairs := few.Inseparable(); len(pairs) != 0 {
+		t.Errorf("from six pictures: %+v", pairs)
+	}
+}
+
+func TestShareOfPairsAboveCountsEqualsHalf(t *testing.T) {
+	for _, c := range []struct {
+		a, b []float64
+		want float64
+	}{
+		{[]float64{1}, []float64{0}, 1},
+		{[]float64{0}, []float64{1}, 0},
+		{[]float64{1, 1}, []float64{1, 1, 1}, 0.5},
+		{[]float64{0, 2, 2}, []float64{1, 2}, (0 + 0 + 1 + 0.5 + 1 + 0.5) / 6},
+	} {
+		if got := above(c.a, c.b); got != c.want {
+			t.Errorf("%v above %v: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestLongListsOfWarningsAreShortened(t *testing.T) {
+	six := strings.Fields("a b c d e f")
+	if got := shortened(six, "others"); len(got) != 6 {
+		t.Errorf("%q", got)
+	}
+	if got := shortened(append(six, "g", "h"), "others"); len(got) != 7 || got[6] != "2 others" {
+		t.Errorf("%q", got)
 	}
 }
 

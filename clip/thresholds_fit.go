@@ -60,8 +60,8 @@ type FitGroup struct {
 	Kept      int     `json:"kept"`      // pictures of the sample that reach it
 	Correct   int     `json:"correct"`   // of these, labels that are right
 	// Lower is the lower Clopper-Pearson bound of the precision, at the
-	// confidence asked for. Without Promised it is the best that any number
-	// of the surest pictures gives: what could have been asked for.
+	// confidence asked for. Without Promised it is the highest precision for
+	// which the method finds a threshold: what could have been asked for.
 	Lower float64 `json:"lower"`
 	// Need is the least number of pictures, all right, that would have been
 	// enough.
@@ -145,13 +145,11 @@ func FitThresholds(classes label.Classes, sample []Judged, o FitOptions) (*Fit, 
 		}
 		groups[g] = append(groups[g], outcome{v, j.Label == j.Index})
 	}
-	promised := 0
 	for i, outcomes := range groups {
 		g := search(outcomes, o)
 		g.Class = names[i]
 		rule := Rule{Reject: o.Reject}
 		if g.Promised {
-			promised++
 			g.Threshold = o.Measure.sure(g.Threshold) // turned back
 			rule.Keep = []Limit{{o.Measure, g.Threshold}}
 		}
@@ -162,10 +160,15 @@ func FitThresholds(classes label.Classes, sample []Judged, o FitOptions) (*Fit, 
 		}
 		f.Groups = append(f.Groups, g)
 	}
-	if promised == 0 {
+	if !f.promised() {
 		return f, fmt.Errorf("clip: fitting thresholds: %s: %w", f.why(), ErrPrecision)
 	}
 	return f, nil
+}
+
+// promised reports whether there is a threshold for anything.
+func (f *Fit) promised() bool {
+	return slices.ContainsFunc(f.Groups, func(g FitGroup) bool { return g.Promised })
 }
 
 // why says what stood in the way of the group that came nearest.
@@ -181,8 +184,10 @@ func (f *Fit) why() string {
 	if best.Class != "" {
 		fmt.Fprintf(&b, " taken for %q", best.Class)
 	}
-	fmt.Fprintf(&b, " promise a precision of %.3f at most, with confidence %v; %v was asked for, which takes %d pictures even if all are right",
-		math.Floor(best.Lower*1000)/1000, f.Confidence, f.Precision, best.Need)
+	fmt.Fprintf(&b, " promise a precision of %.3f at most, with confidence %v; %v was asked for", math.Floor(best.Lower*1000)/1000, f.Confidence, f.Precision)
+	if best.N < best.Need {
+		fmt.Fprintf(&b, ", which takes %d pictures even if all are right", best.Need)
+	}
 	return b.String()
 }
 
@@ -192,15 +197,16 @@ type outcome struct {
 	right bool
 }
 
+// step is a place where a threshold can lie.
+type step struct {
+	sure       float64
+	kept, good int // what it would keep, and what of that is right
+}
+
 // search is the method of FitThresholds on one group.
 func search(outcomes []outcome, o FitOptions) FitGroup {
 	slices.SortFunc(outcomes, func(a, b outcome) int { return cmp.Compare(b.sure, a.sure) })
-	// steps are the places where a threshold can lie: after every run of equals.
-	type step struct {
-		sure       float64
-		kept, good int
-	}
-	var steps []step
+	var steps []step // one after every run of equals
 	good := 0
 	for i, v := range outcomes {
 		if v.right {
@@ -210,43 +216,57 @@ func search(outcomes []outcome, o FitOptions) FitGroup {
 			steps = append(steps, step{v.sure, i + 1, good})
 		}
 	}
-	δ := 1 - o.Confidence
-	least := func(δ float64) int { return int(math.Ceil(math.Log(δ)/math.Log(o.Precision) - 1e-9)) }
-	g := FitGroup{N: len(outcomes), Need: max(least(δ), 1)}
+	g := FitGroup{N: len(outcomes), Need: max(least(1-o.Confidence, o.Precision), 1)}
+	if i := lowest(steps, o.Precision, o.Confidence); i >= 0 {
+		s := steps[i]
+		g.Promised, g.Threshold, g.Kept, g.Correct = true, s.sure, s.kept, s.good
+		g.Lower, _ = PrecisionBounds(s.good, s.kept, o.Confidence)
+		return g
+	}
+	for lo, hi := 0.0, o.Precision; hi-lo > 1e-4; {
+		if mid := (lo + hi) / 2; lowest(steps, mid, o.Confidence) >= 0 {
+			lo, g.Lower = mid, mid
+		} else {
+			hi = mid
+		}
+	}
+	return g
+}
+
+// least is the number of pictures, all right, that refutes a precision below the
+// given one at level δ.
+func least(δ, precision float64) int {
+	return int(math.Ceil(math.Log(δ)/math.Log(precision) - 1e-9))
+}
+
+// lowest is the place of the lowest threshold that can be promised, -1 for none.
+func lowest(steps []step, precision, confidence float64) int {
+	if len(steps) == 0 {
+		return -1
+	}
+	n, δ := steps[len(steps)-1].kept, 1-confidence
 	starts := 1
-	for m := 3 * g.Need; m <= g.N; m *= 3 {
+	for m := 3 * max(least(δ, precision), 1); m <= n; m *= 3 {
 		starts++
 	}
 	δ /= float64(starts)
 	found := -1
-	first := max(least(δ), 1)
+	first := max(least(δ, precision), 1)
 	for s := range starts {
 		if s > 0 {
-			first = min(3*first, g.N) // its δ is spent: the whole sample is the last chance
+			first = min(3*first, n) // its δ is spent: the whole sample is the last chance
 		}
 		for i := range steps {
 			if steps[i].kept < first {
 				continue
 			}
-			if tail(steps[i].good, steps[i].kept, o.Precision) > δ {
+			if tail(steps[i].good, steps[i].kept, precision) > δ {
 				break
 			}
 			found = max(found, i)
 		}
 	}
-	if found >= 0 {
-		s := steps[found]
-		g.Promised, g.Threshold, g.Kept, g.Correct = true, s.sure, s.kept, s.good
-		g.Lower, _ = PrecisionBounds(s.good, s.kept, o.Confidence)
-		return g
-	}
-	for _, s := range steps {
-		if tail(s.good, s.kept, g.Lower) <= 1-o.Confidence { // its bound is higher
-			lower, _ := PrecisionBounds(s.good, s.kept, o.Confidence)
-			g.Lower = max(g.Lower, lower)
-		}
-	}
-	return g
+	return found
 }
 
 // String says what was fitted, a line for each group.
@@ -259,7 +279,11 @@ func (f *Fit) String() string {
 			name = "all classes"
 		}
 		if !g.Promised {
-			fmt.Fprintf(&b, "  %s: nothing is kept: %d pictures promise %.3f at most; all right, %d would do\n", name, g.N, math.Floor(g.Lower*1000)/1000, g.Need)
+			fmt.Fprintf(&b, "  %s: nothing is kept: %d pictures promise %.3f at most", name, g.N, math.Floor(g.Lower*1000)/1000)
+			if g.N < g.Need {
+				fmt.Fprintf(&b, "; it takes %d, all right", g.Need)
+			}
+			b.WriteByte('\n')
 			continue
 		}
 		fmt.Fprintf(&b, "  %s: %v keeps %d of %d pictures, %d of them right: at least %.3f\n",

@@ -173,6 +173,28 @@ func TestTenPicturesPromiseLittle(t *testing.T) {
 	}
 }
 
+func TestWhatCouldHaveBeenAskedForCanBePromised(t *testing.T) {
+	classes := label.Classes{"a", "b"}
+	failed := 0
+	for _, m := range makers {
+		for seed := range uint64(10) {
+			sample := draw(m, rng.New(seed, rng.Test, 5), 150)
+			f, err := FitThresholds(classes, sample, FitOptions{Precision: 0.99})
+			if err == nil {
+				continue
+			}
+			failed++
+			best := f.Groups[0].Lower
+			if g, err := FitThresholds(classes, sample, FitOptions{Precision: best}); err != nil || !(best < 0.99) {
+				t.Errorf("%s, seed %d: %v is said to be possible: %v, %v", m.name, seed, best, g, err)
+			}
+		}
+	}
+	if failed < 10 {
+		t.Errorf("only %d samples could not promise 0.99", failed)
+	}
+}
+
 func TestThresholdsPerClassLeaveOutWhatCannotBePromised(t *testing.T) {
 	classes := label.Classes{"good", "bad", "rare"}
 	r := rng.New(5, rng.Test)

@@ -1,14 +1,17 @@
 package tiny
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/dataset/scenes"
+	"github.com/winnow-go/winnow/internal/rng"
 )
 
 func TestFileIsSmallAndSaysWhereItComesFrom(t *testing.T) {
@@ -64,6 +67,111 @@ func TestZeroShotIsAsGoodAsARealOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPromisedPrecisionHoldsOnOtherScenes fits thresholds on samples drawn
+// anew, and counts right labels among the pictures that are not in them: with -v
+// it prints what ten seeds give.
+func TestPromisedPrecisionHoldsOnOtherScenes(t *testing.T) {
+	const pictures, sample, seeds = 2400, 600, 10
+	set, err := scenes.New(scenes.Options{Seed: 3, N: pictures})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged := judge(t, clip.Named(set.Classes()...), set).Judged
+	for _, c := range []struct{ precision, kept float64 }{{0.85, 0.45}, {0.9, 0.3}, {0.95, 0.05}} {
+		precision, broken, share := c.precision, 0, 0.0
+		for seed := range uint64(seeds) {
+			all := slices.Clone(judged)
+			r := rng.New(seed, rng.Test)
+			r.Shuffle(pictures, func(i, j int) { all[i], all[j] = all[j], all[i] })
+			f, err := clip.FitThresholds(set.Classes(), all[:sample], clip.FitOptions{Precision: precision})
+			if err != nil && !errors.Is(err, clip.ErrPrecision) { // a sample may be too unlucky for 0.95
+				t.Fatal(err)
+			}
+			kept, right, named := 0, 0, 0
+			for _, j := range all[sample:] {
+				if j.Index == j.Label {
+					named++
+				}
+				if f.Thresholds.Verdict(j.Prediction) != clip.Keep {
+					continue
+				}
+				kept++
+				if j.Index == j.Label {
+					right++
+				}
+			}
+			n := float64(pictures - sample)
+			t.Logf("precision %.2f, seed %d: of all labels %.3f are right, %.3f kept, of those %.3f", precision, seed, float64(named)/n, float64(kept)/n, float64(right)/float64(kept))
+			share += float64(kept) / n / seeds
+			if float64(right) < (precision-0.02)*float64(kept) {
+				broken++
+			}
+		}
+		if broken > 1 || share < c.kept {
+			t.Errorf("precision %v: missed by more than 0.02 in %d of %d seeds; %.2f kept", precision, broken, seeds, share)
+		}
+	}
+}
+
+// TestVaguePromptsAreFoundOut describes four classes in words that would do for
+// any picture.
+func TestVaguePromptsAreFoundOut(t *testing.T) {
+	set, err := scenes.New(scenes.Options{Seed: 3, N: 600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vague := map[string]string{"bird": "a thing", "cat": "some thing", "fish": "a picture of a thing", "airplane": "a picture"}
+	classes := clip.Named(set.Classes()...)
+	good := report(t, classes, set)
+	for i, c := range classes {
+		if text, ok := vague[c.Name]; ok {
+			classes[i].Phrases = []string{text}
+		}
+	}
+	bad := report(t, classes, set)
+	const line = "cannot be told apart"
+	if text := strings.Join(good.Warnings, "\n"); len(good.Inseparable) > 0 || strings.Contains(text, line) || good.Accuracy < 0.65 {
+		t.Errorf("good prompts, %.2f right: %v\n%s", good.Accuracy, good.Inseparable, text)
+	}
+	text := strings.Join(bad.Warnings, "\n")
+	for _, want := range []string{`"bird" and "cat" ` + line, `"cat" and "fish" ` + line, `"bird" and "fish" ` + line} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not among the warnings:\n%s", want, text)
+		}
+	}
+	for _, p := range bad.Inseparable {
+		if vague[p.A] == "" && vague[p.B] == "" {
+			t.Errorf("neither %q nor %q is vague: %+v", p.A, p.B, p)
+		}
+	}
+	if bad.Wordings.Agreement >= good.Wordings.Agreement || bad.Fit.Groups[0].Kept >= good.Fit.Groups[0].Kept {
+		t.Errorf("templates agree on %.2f, with good prompts %.2f; %d kept, with good prompts %d",
+			bad.Wordings.Agreement, good.Wordings.Agreement, bad.Fit.Groups[0].Kept, good.Fit.Groups[0].Kept)
+	}
+}
+
+func judge(t *testing.T, classes []clip.Class, set *scenes.Set) *clip.Sample {
+	t.Helper()
+	zs, err := open(t).ZeroShot(t.Context(), classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := zs.Judge(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func report(t *testing.T, classes []clip.Class, set *scenes.Set) *clip.Report {
+	t.Helper()
+	r, err := judge(t, classes, set).Report(t.Context(), clip.FitOptions{Precision: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func TestOpenGivesCopiesThatShareNothing(t *testing.T) {
