@@ -379,7 +379,7 @@ func (m *Model) openVocabulary(f found, file *weights.File, o Options) error {
 		v, err = OpenVocabulary(f.dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) && o.Vocabulary == "" {
-		m.lacks = fmt.Errorf("%s: %w", f.dir, ErrNoVocabulary)
+		m.lacks = fmt.Errorf("%w: neither its file nor the folder %s holds one (vocab.json with merges.txt, tokenizer.json, bpe_simple_vocab_16e6.txt.gz, merges.txt)", ErrNoVocabulary, f.dir)
 		return nil
 	}
 	if err != nil {

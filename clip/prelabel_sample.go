@@ -290,8 +290,11 @@ func shortened(warnings []string, others string) []string {
 }
 
 // Warnings say what can be seen without pictures to be wrong with the prompts:
-// descriptions that hardly differ.
+// descriptions that hardly differ, or nothing that a class could be told from.
 func (z *ZeroShot) Warnings() []string {
+	if len(z.classes)+len(z.background) == 1 {
+		return []string{fmt.Sprintf("%q is the only class and there is no background prompt: every picture is taken for it, with probability 1", z.classes[0])}
+	}
 	var out []string
 	for _, a := range z.Alike(warnAlike) {
 		out = append(out, a.String())

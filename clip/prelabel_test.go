@@ -308,6 +308,22 @@ func TestPromptsThatOverlapAreNamedAndOthersNot(t *testing.T) {
 	}
 }
 
+func TestOneClassAloneIsWarnedOf(t *testing.T) {
+	for _, c := range []struct {
+		o     ZeroShotOptions
+		names []string
+		want  int
+	}{
+		{ZeroShotOptions{}, []string{"red"}, 1},
+		{ZeroShotOptions{Background: []string{"green"}}, []string{"red"}, 0},
+		{ZeroShotOptions{}, []string{"red", "green"}, 0},
+	} {
+		if got := mustZeroShot(t, c.o, &colours{}, Named(c.names...)).Warnings(); len(got) != c.want {
+			t.Errorf("%q, background %q: %q", c.names, c.o.Background, got)
+		}
+	}
+}
+
 func TestShareOfPairsAboveCountsEqualsHalf(t *testing.T) {
 	for _, c := range []struct {
 		a, b []float64

@@ -67,7 +67,7 @@ func ReadPrompts(r io.Reader) (Prompts, error) {
 		return Prompts{}, fmt.Errorf("clip: reading classes: line %d: %w", n+1, err)
 	}
 	if len(p.Classes) == 0 {
-		return Prompts{}, fmt.Errorf("clip: reading classes: %w: there are none", label.ErrClasses)
+		return Prompts{}, fmt.Errorf("clip: reading classes: %w: no line names one", label.ErrClasses)
 	}
 	return p, nil
 }

@@ -483,9 +483,9 @@ func TestPromptFilesAreRead(t *testing.T) {
 		err  error
 		text string
 	}{
-		"":                           {label.ErrClasses, "there are none"},
-		"# only words\n":             {label.ErrClasses, "there are none"},
-		"!background: a wall":        {label.ErrClasses, "there are none"},
+		"":                           {label.ErrClasses, "no line names one"},
+		"# only words\n":             {label.ErrClasses, "no line names one"},
+		"!background: a wall":        {label.ErrClasses, "no line names one"},
 		"cat\ndog\ncat: tabby":       {label.ErrClasses, `line 3: invalid classes: class "cat" is already on line 1`},
 		"cat\n: dog":                 {label.ErrClasses, "line 2"},
 		"cat: a | | b":               {ErrPrompt, "empty phrase"},

@@ -22,6 +22,7 @@ import (
 	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/dataset/scenes"
 	"github.com/winnow-go/winnow/nn"
+	"github.com/winnow-go/winnow/weights"
 )
 
 // child tells the test program to be prelabel instead: its arguments, one a
@@ -378,6 +379,17 @@ func TestWhatCannotWorkIsSaidClearly(t *testing.T) {
 	if err := clip.Save(words, bare, nil); err != nil {
 		t.Fatal(err)
 	}
+	shape := filepath.Join(t.TempDir(), "clip.safetensors")
+	whole, err := weights.Open(m.clip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	meta := whole.Metadata()
+	meta["clip.config"] = strings.Replace(meta["clip.config"], `"width":64`, `"width":128`, 1) // of the image tower, which comes first
+	if err := weights.Write(shape, whole, meta); err != nil {
+		t.Fatal(err)
+	}
 	same := func(*made) {}
 	for _, c := range []struct {
 		name string
@@ -385,10 +397,13 @@ func TestWhatCannotWorkIsSaidClearly(t *testing.T) {
 		more []string
 		want string // in the message
 	}{
-		{"no classes", other(func(c *made) { c.classes = file("# none\n") }), nil, "there are none"},
+		{"no classes", other(func(c *made) { c.classes = file("# none\n") }), nil, "no line names one"},
+		{"an empty file of classes", other(func(c *made) { c.classes = file("") }), nil, "no line names one"},
+		{"the same prompts", other(func(c *made) { c.classes = file("cat: pet\ndog: pet\n") }), nil, "classes.txt: clip: classes \"cat\" and \"dog\" have the same prompts"},
 		{"one name twice", other(func(c *made) { c.classes = file("cat\ncat\n") }), nil, "already on line 1"},
 		{"no placeholder", other(func(c *made) { c.classes = file("cat\n!template: a photo\n") }), nil, "no placeholder"},
-		{"no vocabulary", other(func(c *made) { c.clip = words }), nil, "vocabulary"},
+		{"no vocabulary", other(func(c *made) { c.clip = words }), nil, "-vocabulary names one"},
+		{"a tower of the wrong shape", other(func(c *made) { c.clip = shape }), nil, "visual.class_embedding is [64], the model wants [128]"},
 		{"no model", other(func(c *made) { c.clip += "x" }), nil, "no such file"},
 		{"no images", other(func(c *made) { c.images = t.TempDir() }), nil, "no pictures"},
 		{"no such images", other(func(c *made) { c.images += "x" }), nil, "-images"},

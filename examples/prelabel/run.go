@@ -107,6 +107,12 @@ func openClassifier(ctx context.Context, o options) (*clip.ZeroShot, *clip.Cache
 		}
 	}
 	z, err := clip.ZeroShotOptions{Background: prompts.Background, Cache: cache, Batch: o.batch, Workers: o.threads}.New(ctx, m, prompts.Classes, prompts.Templates...)
+	switch {
+	case errors.Is(err, clip.ErrNoVocabulary):
+		err = fmt.Errorf("%w; -vocabulary names one that lies elsewhere", err)
+	case errors.Is(err, clip.ErrPrompt):
+		err = fmt.Errorf("%s: %w", o.classes, err)
+	}
 	return z, cache, err
 }
 
