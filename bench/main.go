@@ -12,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -83,6 +84,7 @@ type line struct {
 	First  float64 `json:"first_ms"`
 	Min    float64 `json:"min_ms"`
 	GFLOPS float64 `json:"gflops"`
+	GCStop float64 `json:"gc_stop_p99_ms"`
 	RSS    float64 `json:"peak_rss_mb"`
 }
 
@@ -122,6 +124,9 @@ func run(o options) error {
 		}
 	}
 	if err := opening(o, speed, dir); err != nil {
+		return err
+	}
+	if err := stopping(o, speed); err != nil {
 		return err
 	}
 	if o.skipGo {
@@ -255,6 +260,23 @@ func opening(o options, speed, dir string) error {
 			return best
 		}
 		fmt.Printf("| %s | %.0f | %.0f | **%.2f** |\n", m, sum(ours), sum(theirs), sum(ours)/sum(theirs))
+	}
+	fmt.Println()
+	return nil
+}
+
+// stopping measures how long garbage collections wait for kernels.
+func stopping(o options, speed string) error {
+	fmt.Println("Until all goroutines have stopped for a garbage collection while every core infers, 99th percentile of 200:\n\n| model | ms |\n|---|---|")
+	for _, m := range o.models {
+		var all []line
+		for range o.rounds {
+			if err := measure(&all, "..", nil, speed, "-model", m, "-gc", "200"); err != nil {
+				return err
+			}
+		}
+		best := slices.MinFunc(all, func(a, b line) int { return cmp.Compare(a.GCStop, b.GCStop) })
+		fmt.Printf("| %s | %.2f |\n", m, best.GCStop)
 	}
 	fmt.Println()
 	return nil

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/winnow-go/winnow/clip"
+	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/convnext"
 	"github.com/winnow-go/winnow/resnet"
 	"github.com/winnow-go/winnow/transform"
@@ -55,6 +56,24 @@ func TestSavedWeightsAreMeasured(t *testing.T) {
 		if err := run(o); err == nil {
 			t.Errorf("bad %s: no error", name)
 		}
+	}
+}
+
+func TestPausesAreMeasured(t *testing.T) {
+	o := options{model: "resnet8_cifar", mode: "forward", batch: 1, size: 32, runs: 1, classes: 10, collections: 5}
+	m, _, err := build(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Initialize(m, 0)
+	if p99, err := pauses(o, m, o.collections); err != nil || !(p99 > 0 && p99 < 1e4) {
+		t.Errorf("%v ms, %v", p99, err)
+	}
+	if err := run(o); err != nil {
+		t.Error(err)
+	}
+	if o.mode = "train"; run(o) == nil {
+		t.Error("a training step: no error")
 	}
 }
 
