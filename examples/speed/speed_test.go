@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/winnow-go/winnow/clip"
-	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/convnext"
+	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/resnet"
 	"github.com/winnow-go/winnow/transform"
 	"github.com/winnow-go/winnow/weights"
