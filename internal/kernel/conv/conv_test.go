@@ -38,6 +38,8 @@ func shapes() []kernel.Conv {
 		shape(2, 6, 16, 16, 3, 1, 1, 1, 1),   // basic block
 		shape(3, 7, 16, 33, 3, 2, 1, 1, 1),   // with a stride
 		shape(1, 23, 3, 19, 7, 2, 3, 1, 1),   // stem of a ResNet
+		shape(3, 41, 3, 48, 7, 2, 3, 1, 1),   // the same with filters in whole panels
+		shape(2, 9, 15, 16, 3, 1, 2, 2, 1),   // as many channels as an image may have, dilated
 		shape(2, 12, 3, 8, 4, 4, 0, 1, 1),    // patches
 		shape(2, 11, 5, 7, 2, 2, 0, 1, 1),    // a line left over
 		shape(2, 9, 4, 6, 3, 1, 2, 2, 1),     // dilated
@@ -53,6 +55,7 @@ func shapes() []kernel.Conv {
 		shape(3, 40, 2, 3, 3, 1, 1, 1, 1),    // several tasks an image
 		shape(40, 4, 3, 5, 3, 1, 1, 1, 1),    // several images a task
 		shape(0, 4, 3, 5, 3, 1, 1, 1, 1),     // nothing
+		shape(0, 4, 3, 16, 3, 1, 1, 1, 1),    // nothing, in whole panels
 		shape(1, 5, 300, 5, 2, 1, 1, 1, 1),   // runs longer than a block
 		shape(1, 4, 6, 100, 3, 1, 1, 1, 1),   // two blocks of output channels
 		shape(2, 5, 128, 10, 3, 1, 1, 1, 1),  // channels in panels

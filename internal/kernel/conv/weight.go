@@ -12,9 +12,9 @@ import (
 // a and returns to it. dw must overlap neither of the others.
 //
 // In direct form, for each line of the filter dw is the product of dy transposed
-// and the input pixels that this line meets. The lines of the result are cut
-// into chunks, whose number the shape alone decides; each is summed for itself,
-// and the sums are added in order.
+// and the input pixels that this line meets, or the other way round for all lines
+// at once, see [imageGradient]. The lines of the result are cut into chunks; each
+// is summed for itself, and the sums are added in order.
 func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel.Conv) {
 	check(s, len(x), len(dy), len(dw))
 	if f := chooseWeight(s); f != direct {
@@ -25,19 +25,52 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel
 		c.run(p, a, dw)
 		return
 	}
+	if suitsImages(s) {
+		g := newImageGradient(p, a, s)
+		defer a.Put(g.memory)
+		g.chunks.run(p, a, dw, g.parts, func(sum []float32, chunk, part int) { g.part(a, sum, dy, x, chunk, part) })
+		return
+	}
 	g := newGradient(p, a, s)
 	defer a.Put(g.memory)
+	g.chunks.run(p, a, dw, g.parts(), func(sum []float32, chunk, part int) { g.part(a, sum, dy, x, chunk, part) })
+}
+
+// chunks of the N*OH lines of a result, whose number the shape alone decides.
+type chunks struct {
+	n     int
+	lines int // in a chunk; the last may have fewer
+	all   int
+}
+
+// divide makes as many chunks as leave each some hundred pixels and all of
+// them together little memory.
+func divide(s kernel.Conv) chunks {
+	c := chunks{all: s.N * s.OutH()}
+	c.n = min(maxChunks, c.all*s.OutW()/512, 1<<20/(s.K*s.Inner()))
+	c.n = max(1, min(c.n, c.all))
+	c.lines = max(1, (c.all+c.n-1)/c.n)
+	c.n = max(1, (c.all+c.lines-1)/c.lines)
+	return c
+}
+
+// chunk says which lines are in one.
+func (c chunks) chunk(i int) (first, last int) {
+	return i * c.lines, min((i+1)*c.lines, c.all)
+}
+
+// run has the parts of each chunk's sum of dw computed and adds the sums.
+func (c chunks) run(p *pool.Pool, a *kernel.Arena, dw []float32, parts int, sum func(dw []float32, chunk, part int)) {
 	partial := dw
-	if g.chunks > 1 {
-		partial = a.Get(g.chunks * len(dw))
+	if c.n > 1 {
+		partial = a.Get(c.n * len(dw))
 		defer a.Put(partial)
 	}
-	p.Run(g.chunks*g.parts(), func(task, _ int) {
-		chunk, part := task/g.parts(), task%g.parts()
-		g.part(a, partial[chunk*len(dw):][:len(dw)], dy, x, chunk, part)
+	p.Run(c.n*parts, func(task, _ int) {
+		sum(partial[task/parts*len(dw):][:len(dw)], task/parts, task%parts)
 	})
-	if g.chunks > 1 {
-		addUp(p, dw, partial, g.chunks)
+	if c.n > 1 {
+		addUp(p, dw, partial, c.n)
 	}
 }
 
@@ -60,9 +93,8 @@ type gradient struct {
 	s      kernel.Conv
 	oh, ow int
 
-	chunks int // of the N*OH lines
-	lines  int // in a chunk; the last may have fewer
-	band   int // lines that are multiplied at once
+	chunks
+	band int // lines that are multiplied at once
 
 	blocks int // of a group's output channels
 	rows   int // in a block; the last may have fewer
@@ -92,8 +124,7 @@ const (
 )
 
 func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
-	g := &gradient{s: s, oh: s.OutH(), ow: s.OutW()}
-	all := s.N * g.oh
+	g := &gradient{s: s, oh: s.OutH(), ow: s.OutW(), chunks: divide(s)}
 	kg := s.K / s.Groups
 	g.runs, g.taps, g.run = s.KH, 1, s.KW*s.C
 	g.panels = s.Groups == 1 && s.C >= farApart && s.C%panel == 0
@@ -101,18 +132,11 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 		g.runs, g.taps, g.run = s.KH*s.KW, s.KW, s.C/s.Groups
 	}
 
-	// As many chunks as leave each some hundred pixels and all of them together
-	// little memory.
-	g.chunks = min(maxChunks, all*g.ow/512, 1<<20/(s.K*s.Inner()))
-	g.chunks = max(1, min(g.chunks, all))
-	g.lines = max(1, (all+g.chunks-1)/g.chunks)
-	g.chunks = max(1, (all+g.lines-1)/g.lines)
-
 	// As many blocks as leave every thread some work: they change no sum, and
 	// each copies what it reads of x.
 	g.blocks = 1
 	if threads := p.Threads(); threads > 1 {
-		g.blocks = max(1, min(tasksPerThread*threads/(g.chunks*g.runs), (kg+minBlock-1)/minBlock))
+		g.blocks = max(1, min(tasksPerThread*threads/(g.chunks.n*g.runs), (kg+minBlock-1)/minBlock))
 	}
 	g.rows = (kg + g.blocks - 1) / g.blocks
 	g.blocks = (kg + g.rows - 1) / g.rows
@@ -158,7 +182,7 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 	rows := min(g.rows, kg-k0)
 	kh, kw := run/g.taps, run%g.taps
 	dst := dw[k0*s.Inner()+run*g.run:]
-	first, last := chunk*g.lines, min((chunk+1)*g.lines, s.N*g.oh)
+	first, last := g.chunk(chunk)
 	if s.KH == 1 && s.KW == 1 && s.PadH == 0 && s.PadW == 0 && s.Groups == 1 {
 		g.pointwise(arena, dst, dy, x, first*g.ow, last*g.ow, k0, rows)
 		return
