@@ -130,9 +130,12 @@ func (v *verdict) print(w io.Writer) {
 			100*c.raw.test.Accuracy(), 100*c.ema.test.Accuracy(), 100*mean, c.time.Seconds())
 	}
 	t.Flush()
-	if p := v.pre; p != nil && p.model != nil {
-		fmt.Fprintf(w, "\nFrom raw images: CLIP itself is right on %.2f%%, %s trained on the %.1f%% of labels it was sure of on %.2f%%.\n",
-			100*p.zeroShot, v.best.title, 100*p.keptShare, 100*p.model.best().test.Accuracy())
+	if p := v.pre; p != nil {
+		fmt.Fprintf(w, "\nFrom raw images: CLIP itself is right on %.2f%%", 100*p.zeroShot)
+		if p.model != nil {
+			fmt.Fprintf(w, ", %s trained on the labels that were kept and on the sample on %.2f%%", v.best.title, 100*p.model.best().test.Accuracy())
+		}
+		fmt.Fprintf(w, "; %s trained on true labels of all on %.2f%%.\n", v.best.title, 100*v.best.best().test.Accuracy())
 	}
 	chosen := v.best.best()
 	kind := "last weights"

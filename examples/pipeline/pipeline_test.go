@@ -17,6 +17,8 @@ import (
 
 	"github.com/winnow-go/winnow"
 	"github.com/winnow-go/winnow/clip"
+	"github.com/winnow-go/winnow/dataset"
+	"github.com/winnow-go/winnow/dataset/scenes"
 	"github.com/winnow-go/winnow/internal/golden"
 	"github.com/winnow-go/winnow/internal/rng"
 	"github.com/winnow-go/winnow/nn"
@@ -261,6 +263,121 @@ func TestPrelabellingKeepsNothingOfGuesses(t *testing.T) {
 	p := s.Prelabel
 	if p == nil || p.RawImages != 180 || p.AccuracyAll == nil || p.KeptFraction == nil || *p.KeptFraction != 0 || p.AccuracyKept != nil || p.Kept != nil || p.TrueLabel == nil {
 		t.Errorf("prelabel %+v after\n%s", p, log.String())
+	}
+}
+
+// drawn are scenes to pre-label: 400 of them are the sample.
+func drawn(t *testing.T) *data {
+	t.Helper()
+	d := &data{classes: scenes.Classes()}
+	var err error
+	if d.pool, err = scenes.New(scenes.Options{Seed: 4, N: 1600}); err != nil {
+		t.Fatal(err)
+	}
+	if d.test, err = scenes.New(scenes.Options{Seed: 4, N: 100, Style: scenes.Testing}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestKeptLabelsAreWhatWasAskedFor(t *testing.T) {
+	d := drawn(t)
+	var log bytes.Buffer
+	o := options{prelabel: true, precision: 0.9, seed: 1}
+	p, err := prelabel(t.Context(), d, nn.NewDevice(nn.DeviceOptions{}), o, &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.raw != 1200 || p.sample.Len() != 400 || p.keptShare < 0.2 || float64(p.kept.Len()) != p.keptShare*1200 {
+		t.Errorf("%d raw, %d in the sample, %d kept, a share of %v", p.raw, p.sample.Len(), p.kept.Len(), p.keptShare)
+	}
+	if p.accuracyAll < 0.6 || p.accuracyAll > 0.9 || p.accuracy < p.accuracyAll+0.05 || p.accuracy < 0.88 {
+		t.Errorf("of all labels %v are right, of the kept ones %v", p.accuracyAll, p.accuracy)
+	}
+	// The sample is drawn at random, and nothing of it is among the kept.
+	sampled := map[string]bool{}
+	for i := range p.sample.Len() {
+		sampled[p.sample.Name(i)] = true
+	}
+	for i := range p.kept.Len() {
+		if sampled[p.kept.Name(i)] {
+			t.Fatalf("%s is in the sample, and kept", p.kept.Name(i))
+		}
+	}
+	if counts := dataset.Counts(p.sample); slices.Min(counts) == slices.Max(counts) {
+		t.Errorf("a sample with %v of each class has seen labels", counts)
+	}
+	if !strings.Contains(log.String(), "kept: airplane ") {
+		t.Errorf("the counts of classes are missing:\n%s", log.String())
+	}
+}
+
+func TestVaguePromptsAreSaidToBe(t *testing.T) {
+	d := drawn(t)
+	var log bytes.Buffer
+	o := options{prelabel: true, prompts: "vague.txt", precision: 0.9, seed: 1}
+	p, err := prelabel(t.Context(), d, nn.NewDevice(nn.DeviceOptions{}), o, &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.keptShare > 0.05 {
+		t.Errorf("vague prompts keep %.3f", p.keptShare)
+	}
+	for _, want := range []string{"WARNING: nothing is kept", "name the right class for only", "cannot be told apart", "the class hangs on the template"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is missing:\n%s", want, log.String())
+		}
+	}
+	found := map[string]bool{}
+	for _, pair := range p.report.Inseparable {
+		found[pair.A+" "+pair.B] = true
+	}
+	for _, want := range []string{"bird cat", "cat fish", "flower mushroom"} {
+		if !found[want] {
+			t.Errorf("%s are said to be told apart: %v", want, p.report.Inseparable)
+		}
+	}
+	// And what would otherwise be trained on them is not.
+	if err := p.trainOnKept(t.Context(), recipe{}, d, nil, o, &log); err != nil || p.model != nil || !strings.Contains(log.String(), "nothing to train on") {
+		t.Errorf("%v after\n%s", err, log.String())
+	}
+}
+
+func TestPromptsWithoutCLIPAreAnError(t *testing.T) {
+	for _, o := range []options{{data: "photos", prelabel: true, prompts: "vague.txt"}, {prompts: "vague.txt"}} {
+		if _, _, err := openCLIP(drawn(t), nil, o); err == nil || !strings.Contains(err.Error(), "-clip") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if m, _, err := openCLIP(drawn(t), nil, options{data: "photos", prelabel: true}); m != nil || err != nil {
+		t.Errorf("photos without a CLIP: %v, %v", m, err)
+	}
+	d := drawn(t)
+	d.classes = d.classes[1:]
+	if _, _, err := openCLIP(d, nil, options{prelabel: true, prompts: "vague.txt"}); err == nil || !strings.Contains(err.Error(), "vague.txt: 10 classes, the data have 9") {
+		t.Errorf("other classes: %v", err)
+	}
+}
+
+func TestEvenedClassesAreShownAlike(t *testing.T) {
+	labels := []int{0, 0, 1, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
+	index := evened(labels, 4)
+	shown := make([]int, 4)
+	times := make([]int, len(labels))
+	for _, i := range index {
+		shown[labels[i]]++
+		times[i]++
+	}
+	if !slices.Equal(shown, []int{23, 23, 10, 0}) { // of the third there is one, and none of the fourth
+		t.Errorf("shown %v", shown)
+	}
+	for i, n := range times {
+		if want := []int{1, 8, 10}[labels[i]]; n != want && (n != want-1 || labels[i] != 1) {
+			t.Errorf("image %d of class %d is shown %d times", i, labels[i], n)
+		}
+	}
+	if got := evened([]int{0, 1, 1, 0}, 2); !slices.Equal(got, []int{0, 1, 2, 3}) {
+		t.Errorf("what is even is %v", got)
 	}
 }
 

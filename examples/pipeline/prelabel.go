@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/winnow-go/winnow/clip"
 	"github.com/winnow-go/winnow/clip/tiny"
@@ -14,22 +15,25 @@ import (
 	"github.com/winnow-go/winnow/train"
 )
 
-// sampleSize is how many raw images somebody labels by hand, for thresholds.
-const sampleSize = 400
+// sampleSize is how many raw images somebody labels by hand: thresholds are
+// fitted on them, and they are learned from as well.
+const sampleSize = 600
 
 // prelabelling is the first half of the method: CLIP proposes labels for raw
 // images, what it is sure of is kept, and a model is trained on that. The true
-// labels of the raw images, which are known here, only judge it.
+// labels of the raw images but for the sample, which are known here, only judge
+// it.
 type prelabelling struct {
-	raw         int     // images
-	accuracyAll float64 // of all proposed labels
-	kept        dataset.Set
+	raw         int         // images without a label
+	sample      dataset.Set // images that somebody labelled
+	accuracyAll float64     // of all proposed labels
+	kept        dataset.Set // with proposed labels
 	keptShare   float64
 	accuracy    float64 // of the kept labels
 	fit         *clip.Fit
 	report      *clip.Report
 	zeroShot    float64    // CLIP's own accuracy on the test images
-	model       *contender // trained on the kept labels
+	model       *contender // trained on the kept labels and the sample
 }
 
 // prelabel proposes labels for the training images as if nobody had labelled
@@ -39,30 +43,27 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 	if err != nil || m == nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "\nPre-labelling %d raw images with CLIP, thresholds from %d labelled ones\n", d.pool.Len()-sampleOf(d.pool), sampleOf(d.pool))
 	zs, err := m.ZeroShot(ctx, prompts.Classes, prompts.Templates...)
 	if err != nil {
 		return nil, err
 	}
-	sample := dataset.Limit(d.pool, sampleOf(d.pool), o.seed)
-	sampled := map[int]bool{}
-	for i := range sample.Len() {
-		_, at := sample.Source(i)
-		sampled[at] = true
-	}
-	judged, err := zs.Judge(ctx, sample)
+	p := &prelabelling{}
+	sampled, err := p.draw(d, o.seed)
 	if err != nil {
 		return nil, err
 	}
-	want := clip.FitOptions{Precision: o.precision}
-	p := &prelabelling{}
-	if p.report, err = judged.Report(ctx, want); err != nil && !errors.Is(err, clip.ErrPrecision) {
+	fmt.Fprintf(w, "\nPre-labelling %d raw images with CLIP, thresholds from a sample of %d labelled by hand\n", d.pool.Len()-len(sampled), len(sampled))
+	judged, err := zs.Judge(ctx, p.sample)
+	if err != nil {
+		return nil, err
+	}
+	if p.report, err = judged.Report(ctx, clip.FitOptions{Precision: o.precision}); err != nil {
 		return nil, err
 	}
 	p.fit = p.report.Fit
-	fmt.Fprintf(w, "  of the sample %.1f%% are named right\n", 100*p.report.Accuracy)
+	fmt.Fprintf(w, "  of the sample %.1f%% are named right; at least %.0f%% of the kept labels should be\n", 100*p.report.Accuracy, 100*o.precision)
 	for _, warning := range p.report.Warnings {
-		fmt.Fprintf(w, "  %s\n", warning)
+		fmt.Fprintf(w, "  WARNING: %s\n", warning)
 	}
 	var index, labels []int
 	right, rightKept := 0, 0
@@ -89,25 +90,56 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 	p.accuracyAll = float64(right) / float64(p.raw)
 	p.keptShare = float64(len(index)) / float64(p.raw)
 	p.accuracy = float64(rightKept) / float64(len(index))
-	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept, and of those %s are right\n",
-		100*p.accuracyAll, 100*p.keptShare, percent(p.accuracy))
-	if p.zeroShot, err = accuracyOf(ctx, zs, d.test); err != nil {
-		return nil, err
-	}
 	view, err := dataset.Subset(d.pool, index)
 	if err != nil {
 		return nil, err
 	}
-	p.kept, err = dataset.Relabel(view, d.classes, labels)
+	if p.kept, err = dataset.Relabel(view, d.classes, labels); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept, and of those %s are right\n",
+		100*p.accuracyAll, 100*p.keptShare, percent(p.accuracy))
+	fmt.Fprint(w, "  kept:")
+	for k, n := range dataset.Counts(p.kept) {
+		fmt.Fprintf(w, " %s %d", d.classes[k], n)
+	}
+	fmt.Fprintln(w)
+	p.zeroShot, err = accuracyOf(ctx, zs, d.test)
 	return p, err
 }
 
-func sampleOf(pool dataset.Set) int { return min(sampleSize, pool.Len()/4) }
+// draw takes the sample, at random and without a look at labels, and reports
+// which images of the pool it has.
+func (p *prelabelling) draw(d *data, seed uint64) (map[int]bool, error) {
+	unseen := make([]int, d.pool.Len())
+	for i := range unseen {
+		unseen[i] = -1
+	}
+	raw, err := dataset.Relabel(d.pool, d.classes, unseen)
+	if err != nil {
+		return nil, err
+	}
+	sample := dataset.Limit(raw, min(sampleSize, d.pool.Len()/4), seed)
+	index, sampled := make([]int, sample.Len()), map[int]bool{}
+	for i := range index {
+		_, index[i] = sample.Source(i)
+		sampled[index[i]] = true
+	}
+	p.sample, err = dataset.Subset(d.pool, index)
+	return sampled, err
+}
 
 // openCLIP opens the model of -clip, or the embedded one for the drawn scenes;
-// nil if none is wanted.
+// nil if there is none.
 func openCLIP(d *data, dev *nn.Device, o options) (*clip.Model, clip.Prompts, error) {
 	prompts := clip.Prompts{Classes: clip.Named(d.classes...)}
+	own := o.prelabel && o.data == ""
+	if o.clip == "" && !own {
+		if o.prompts != "" {
+			return nil, prompts, errors.New("-prompts describes classes to a CLIP, and there is none: -clip names one")
+		}
+		return nil, prompts, nil
+	}
 	if o.prompts != "" {
 		f, err := os.Open(o.prompts)
 		if err != nil {
@@ -121,21 +153,15 @@ func openCLIP(d *data, dev *nn.Device, o options) (*clip.Model, clip.Prompts, er
 			return nil, prompts, fmt.Errorf("%s: %w", o.prompts, err)
 		}
 	}
-	switch {
-	case o.clip != "":
+	if o.clip != "" {
 		m, err := clip.Open(o.clip, clip.Options{Device: dev})
 		return m, prompts, err
-	case o.prelabel && o.data == "":
-		m, err := tiny.Open()
-		if err == nil {
-			m.SetDevice(dev)
-		}
-		return m, prompts, err
 	}
-	if o.prelabel {
-		return nil, prompts, errors.New("-prelabel on images of your own needs a model: -clip")
+	m, err := tiny.Open()
+	if err == nil {
+		m.SetDevice(dev)
 	}
-	return nil, prompts, nil
+	return m, prompts, err
 }
 
 // sameClasses wants descriptions of the data's classes, in their order.
@@ -165,30 +191,68 @@ func accuracyOf(ctx context.Context, zs *clip.ZeroShot, set dataset.Set) (float6
 	return float64(right) / float64(set.Len()), nil
 }
 
-// trainOnKept trains the recipe of the better model on the kept labels. Part of
-// them is held out for choosing between its two versions; the true labels of
-// the test images come in at the very end.
+// trainOnKept trains the recipe of the better model on the kept labels and on
+// most of the sample, whose labels are paid for. The rest of the sample is held
+// out for choosing between its two versions; the true labels of the test images
+// come in at the very end.
 func (p *prelabelling) trainOnKept(ctx context.Context, r recipe, d *data, dev *nn.Device, o options, w io.Writer) error {
 	if p.kept.Len() < 100 {
 		fmt.Fprintf(w, "\nWith %d kept labels there is nothing to train on.\n", p.kept.Len())
 		return nil
 	}
-	kept, held, err := dataset.HoldOut(p.kept, o.seed)
+	checked, held, err := dataset.Stratified(p.sample, 0.25, o.seed)
+	if err != nil {
+		return err
+	}
+	all, err := dataset.Concat(p.kept, checked)
+	if err != nil {
+		return err
+	}
+	once, err := dataset.Prepare(all, d.transform, 0)
 	if err != nil {
 		return err
 	}
 	pseudo := *d
-	if pseudo.train, err = dataset.Prepare(kept, d.transform, 0); err != nil {
+	if pseudo.train, err = dataset.Subset(once, evened(dataset.Labels(once), len(d.classes))); err != nil {
 		return err
 	}
 	if pseudo.held, err = dataset.Prepare(held, d.transform, 0); err != nil {
 		return err
 	}
-	// As many steps as with all labels: fewer images, more epochs.
-	o.epochs = max(epochs(o, d)*d.train.Len()/kept.Len(), 1)
+	o.epochs = max(int(keptSteps*float64(epochs(o, d)*d.train.Len()))/pseudo.train.Len(), 1)
 	r.title += " on kept labels"
 	p.model, err = compete(ctx, r, &pseudo, dev, o, w)
 	return err
+}
+
+const (
+	// keptSteps is how long the model of the kept labels trains, as a share
+	// of the steps with all labels.
+	keptSteps = 0.5
+	// mostRepeats is how often an image is shown at most for one of the
+	// class with the most images.
+	mostRepeats = 10
+)
+
+// evened repeats images, given by their labels, so that all classes are learned
+// alike: CLIP is sure of some classes more often than of others, and a model
+// that hardly saw a class would never name it. The result are places in labels.
+func evened(labels []int, classes int) []int {
+	counts := make([]int, classes)
+	for _, k := range labels {
+		counts[k]++
+	}
+	most := slices.Max(counts)
+	shown, seen := make([]int, classes), make([]int, classes)
+	var index []int
+	for i, k := range labels {
+		seen[k]++
+		// Of its class, this share should have been shown by now.
+		for want := seen[k] * min(most, mostRepeats*counts[k]) / counts[k]; shown[k] < want; shown[k]++ {
+			index = append(index, i)
+		}
+	}
+	return index
 }
 
 // judge measures the model of the kept labels on the test images.

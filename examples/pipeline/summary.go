@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/winnow-go/winnow/clip"
+	"github.com/winnow-go/winnow/dataset"
 	"github.com/winnow-go/winnow/nn"
 	"github.com/winnow-go/winnow/report"
 )
@@ -34,14 +35,17 @@ type summary struct {
 // what a model learns from those that were kept.
 type prelabelSummary struct {
 	RawImages    int             `json:"raw_images"`
+	Sample       int             `json:"sample_images"` // labelled by hand, not among the raw ones
 	AccuracyAll  *float64        `json:"accuracy_all"`
 	KeptFraction *float64        `json:"kept_fraction"`
 	AccuracyKept *float64        `json:"accuracy_kept"`
+	KeptByClass  map[string]int  `json:"kept_by_class"`
 	Precision    float64         `json:"precision_wanted"`
 	Thresholds   clip.Thresholds `json:"thresholds"`
 	Warnings     []string        `json:"warnings"` // about the prompts
 	// Accuracies on the test images: of CLIP itself, of the model trained on
-	// kept labels, and of the same model trained on true labels.
+	// kept labels and the sample, and of the same model trained on true labels
+	// of all.
 	ZeroShot  *float64 `json:"zero_shot_test_accuracy"`
 	Kept      *float64 `json:"kept_labels_test_accuracy"`
 	TrueLabel *float64 `json:"true_labels_test_accuracy"`
@@ -87,9 +91,12 @@ func (v *verdict) summary() (summary, error) {
 	}
 	if p := v.pre; p != nil {
 		s.Prelabel = &prelabelSummary{
-			RawImages: p.raw, AccuracyAll: orNull(p.accuracyAll), KeptFraction: orNull(p.keptShare), AccuracyKept: orNull(p.accuracy),
+			RawImages: p.raw, Sample: p.sample.Len(), KeptByClass: map[string]int{}, AccuracyAll: orNull(p.accuracyAll), KeptFraction: orNull(p.keptShare), AccuracyKept: orNull(p.accuracy),
 			Precision: p.fit.Precision, Thresholds: p.fit.Thresholds, Warnings: p.report.Warnings,
 			ZeroShot: orNull(p.zeroShot), TrueLabel: orNull(v.best.best().test.Accuracy()),
+		}
+		for k, n := range dataset.Counts(p.kept) {
+			s.Prelabel.KeptByClass[v.data.classes[k]] = n
 		}
 		if p.model != nil {
 			s.Prelabel.Kept = orNull(p.model.best().test.Accuracy())
