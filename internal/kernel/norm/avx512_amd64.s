@@ -1966,158 +1966,157 @@ TEXT ·momentsAVX512(SB), $128-48
 	MOVQ  squares+8(FP), CX
 	MOVQ  x+16(FP), DX
 	MOVQ  first+24(FP), BX
-	MOVQ  rows+32(FP), SI
-	MOVQ  c+40(FP), DI
-	MOVL  DI, R8
-	ANDL  $0x07, R8
-	MOVL  $0xffffffff, R9
-	BZHIL R8, R9, R8
-	KMOVW R8, K1
-	MOVQ  DI, R8
-	ANDQ  $-8, R8
-	SHLQ  $0x02, R8
+	MOVQ  c+40(FP), SI
+	MOVL  SI, DI
+	ANDL  $0x07, DI
+	MOVL  $0xffffffff, R8
+	BZHIL DI, R8, DI
+	KMOVW DI, K1
+	MOVQ  SI, DI
+	ANDQ  $-8, DI
 	SHLQ  $0x02, DI
-	LEAQ  (DI)(DI*2), R10
+	SHLQ  $0x02, SI
+	LEAQ  (SI)(SI*2), R9
 
 rows8:
-	CMPQ  SI, $0x08
+	CMPQ  rows+32(FP), $0x08
 	JLT   rows8_over
-	MOVQ  DX, R11
-	LEAQ  (DX)(DI*4), R12
-	XORQ  R9, R9
-	TESTQ R8, R8
+	MOVQ  DX, R10
+	LEAQ  (DX)(SI*4), R11
+	XORQ  R8, R8
+	TESTQ DI, DI
 	JZ    rows8_vectors_rest
 
 rows8_vectors:
-	VCVTPS2PD   (BX)(R9*1), Z0
-	VMOVUPS     (AX)(R9*2), Z1
-	VMOVUPS     (CX)(R9*2), Z2
-	VCVTPS2PD   (R11), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R11)(DI*1), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R11)(DI*2), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R11)(R10*1), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R12), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R12)(DI*1), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R12)(DI*2), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD   (R12)(R10*1), Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VMOVUPS     Z1, (AX)(R9*2)
-	VMOVUPS     Z2, (CX)(R9*2)
-	ADDQ        $0x20, R11
-	ADDQ        $0x20, R12
-	ADDQ        $0x20, R9
-	CMPQ        R9, R8
-	JLT         rows8_vectors
-
-rows8_vectors_rest:
-	CMPQ        R9, DI
-	JGE         rows8_vectors_done
-	VCVTPS2PD.Z (BX)(R9*1), K1, Z0
-	VMOVUPD.Z   (AX)(R9*2), K1, Z1
-	VMOVUPD.Z   (CX)(R9*2), K1, Z2
-	VCVTPS2PD.Z (R11), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R11)(DI*1), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R11)(DI*2), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R11)(R10*1), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R12), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R12)(DI*1), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R12)(DI*2), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VCVTPS2PD.Z (R12)(R10*1), K1, Z3
-	VSUBPD      Z0, Z3, Z3
-	VADDPD      Z3, Z1, Z1
-	VFMADD231PD Z3, Z3, Z2
-	VMOVUPD     Z1, K1, (AX)(R9*2)
-	VMOVUPD     Z2, K1, (CX)(R9*2)
-
-rows8_vectors_done:
-	LEAQ (DX)(DI*8), DX
-	SUBQ $0x08, SI
-	JMP  rows8
-
-rows8_over:
-rows1:
-	CMPQ  SI, $0x01
-	JLT   rows1_over
-	MOVQ  DX, R10
-	XORQ  R9, R9
-	TESTQ R8, R8
-	JZ    rows1_vectors_rest
-
-rows1_vectors:
-	VCVTPS2PD   (BX)(R9*1), Z0
-	VMOVUPS     (AX)(R9*2), Z1
-	VMOVUPS     (CX)(R9*2), Z2
+	VCVTPS2PD   (BX)(R8*1), Z0
+	VMOVUPS     (AX)(R8*2), Z1
+	VMOVUPS     (CX)(R8*2), Z2
 	VCVTPS2PD   (R10), Z3
 	VSUBPD      Z0, Z3, Z3
 	VADDPD      Z3, Z1, Z1
 	VFMADD231PD Z3, Z3, Z2
-	VMOVUPS     Z1, (AX)(R9*2)
-	VMOVUPS     Z2, (CX)(R9*2)
+	VCVTPS2PD   (R10)(SI*1), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R10)(SI*2), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R10)(R9*1), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R11), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R11)(SI*1), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R11)(SI*2), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD   (R11)(R9*1), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VMOVUPS     Z1, (AX)(R8*2)
+	VMOVUPS     Z2, (CX)(R8*2)
 	ADDQ        $0x20, R10
-	ADDQ        $0x20, R9
-	CMPQ        R9, R8
-	JLT         rows1_vectors
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, R8
+	CMPQ        R8, DI
+	JLT         rows8_vectors
 
-rows1_vectors_rest:
-	CMPQ        R9, DI
-	JGE         rows1_vectors_done
-	VCVTPS2PD.Z (BX)(R9*1), K1, Z0
-	VMOVUPD.Z   (AX)(R9*2), K1, Z1
-	VMOVUPD.Z   (CX)(R9*2), K1, Z2
+rows8_vectors_rest:
+	CMPQ        R8, SI
+	JGE         rows8_vectors_done
+	VCVTPS2PD.Z (BX)(R8*1), K1, Z0
+	VMOVUPD.Z   (AX)(R8*2), K1, Z1
+	VMOVUPD.Z   (CX)(R8*2), K1, Z2
 	VCVTPS2PD.Z (R10), K1, Z3
 	VSUBPD      Z0, Z3, Z3
 	VADDPD      Z3, Z1, Z1
 	VFMADD231PD Z3, Z3, Z2
-	VMOVUPD     Z1, K1, (AX)(R9*2)
-	VMOVUPD     Z2, K1, (CX)(R9*2)
+	VCVTPS2PD.Z (R10)(SI*1), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R10)(SI*2), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R10)(R9*1), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R11), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R11)(SI*1), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R11)(SI*2), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VCVTPS2PD.Z (R11)(R9*1), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VMOVUPD     Z1, K1, (AX)(R8*2)
+	VMOVUPD     Z2, K1, (CX)(R8*2)
+
+rows8_vectors_done:
+	LEAQ (DX)(SI*8), DX
+	SUBQ $0x08, rows+32(FP)
+	JMP  rows8
+
+rows8_over:
+rows1:
+	CMPQ  rows+32(FP), $0x01
+	JLT   rows1_over
+	MOVQ  DX, R9
+	XORQ  R8, R8
+	TESTQ DI, DI
+	JZ    rows1_vectors_rest
+
+rows1_vectors:
+	VCVTPS2PD   (BX)(R8*1), Z0
+	VMOVUPS     (AX)(R8*2), Z1
+	VMOVUPS     (CX)(R8*2), Z2
+	VCVTPS2PD   (R9), Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VMOVUPS     Z1, (AX)(R8*2)
+	VMOVUPS     Z2, (CX)(R8*2)
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, R8
+	CMPQ        R8, DI
+	JLT         rows1_vectors
+
+rows1_vectors_rest:
+	CMPQ        R8, SI
+	JGE         rows1_vectors_done
+	VCVTPS2PD.Z (BX)(R8*1), K1, Z0
+	VMOVUPD.Z   (AX)(R8*2), K1, Z1
+	VMOVUPD.Z   (CX)(R8*2), K1, Z2
+	VCVTPS2PD.Z (R9), K1, Z3
+	VSUBPD      Z0, Z3, Z3
+	VADDPD      Z3, Z1, Z1
+	VFMADD231PD Z3, Z3, Z2
+	VMOVUPD     Z1, K1, (AX)(R8*2)
+	VMOVUPD     Z2, K1, (CX)(R8*2)
 
 rows1_vectors_done:
-	LEAQ (DX)(DI*1), DX
-	SUBQ $0x01, SI
+	LEAQ (DX)(SI*1), DX
+	SUBQ $0x01, rows+32(FP)
 	JMP  rows1
 
 rows1_over:

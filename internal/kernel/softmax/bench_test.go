@@ -11,13 +11,13 @@ import (
 // bench runs f for rows of attention and of logits with every variant and
 // reports ns per element.
 func bench(b *testing.B, f func(rows, c int) func()) {
-	was := useAVX2
-	defer func() { useAVX2 = was }()
+	was := chosen
+	defer func() { chosen = was }()
 	for _, s := range [][2]int{{50, 50}, {197, 197}, {577, 577}, {128, 10}, {16, 1000}} {
 		run := f(s[0], s[1])
 		for _, v := range cpu.Variants() {
 			b.Run(fmt.Sprintf("shape=%dx%d/impl=%s", s[0], s[1], v), func(b *testing.B) {
-				useAVX2 = v != cpu.Generic
+				chosen = v
 				for b.Loop() {
 					run()
 				}

@@ -11,10 +11,10 @@ import (
 
 // eachVariant runs f with every variant switched on in turn.
 func eachVariant(t *testing.T, f func(t *testing.T)) {
-	was := useAVX2
-	t.Cleanup(func() { useAVX2 = was })
+	was := chosen
+	t.Cleanup(func() { chosen = was })
 	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
-		useAVX2 = v != cpu.Generic
+		chosen = v
 		f(t)
 	})
 }
@@ -28,7 +28,7 @@ func lengths() []int {
 }
 
 func TestSoftmaxMatchesFloat64(t *testing.T) {
-	const rows = 3
+	const rows = 10
 	eachVariant(t, func(t *testing.T) {
 		worst := 0.0
 		for _, c := range lengths() {
@@ -50,6 +50,32 @@ func TestSoftmaxMatchesFloat64(t *testing.T) {
 			}
 		}
 		t.Logf("worst error: %.2f of the bound", worst)
+	})
+}
+
+// A row's result must not depend on its number, nor on which rows share a call.
+func TestRowsDoNotDependOnHowTheyAreSplit(t *testing.T) {
+	const rows = 21
+	eachVariant(t, func(t *testing.T) {
+		for _, c := range []int{1, 5, 16, 50, 64, 65, 300} {
+			x, want := make([]float32, rows*c), make([]float32, rows*c)
+			kerneltest.Normal(x, uint64(c), 0, 30)
+			x[3*c+c/2], x[12*c] = float32(math.NaN()), float32(math.Inf(1))
+			Softmax(want, x, rows, c)
+			for _, size := range []int{1, 3, 7, 8, 9, 16} {
+				got := make([]float32, rows*c)
+				for lo := 0; lo < rows; lo += size {
+					n := min(size, rows-lo)
+					Softmax(got[lo*c:], x[lo*c:], n, c)
+				}
+				kerneltest.Equal(t, fmt.Sprintf("c=%d in pieces of %d", c, size), got, want)
+			}
+			for i, p := range want {
+				if r := i / c; (p != p) != (r == 3 || r == 12) {
+					t.Fatalf("c=%d: row %d has probability %v", c, r, p)
+				}
+			}
+		}
 	})
 }
 

@@ -1,7 +1,9 @@
-// Command softmax generates the AVX2 and FMA kernels of internal/kernel/softmax.
+// Command softmax generates the kernels of internal/kernel/softmax: those for
+// AVX2 and FMA, or with -avx512 those for AVX-512.
 package main
 
 import (
+	"flag"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -17,14 +19,27 @@ const frame = 128
 // mask of n lanes.
 var tail Mem
 
-// constants are stored for every lane; at gives their places.
+// constants are stored once, or for every lane of AVX2; at gives their places.
 var (
 	constants Mem
 	at        = map[string]int{}
 )
 
+// taylor names the coefficients of exp r, the highest first.
+var taylor = []string{"c7", "c6", "c5", "c4", "c3", "c2", "one", "one"}
+
 func main() {
+	avx512 := flag.Bool("avx512", false, "generate the AVX-512 kernels")
+	flag.Parse()
 	ConstraintExpr("amd64,!purego")
+	if *avx512 {
+		expConstants(1)
+		for _, n := range []int{8, 1} {
+			softmaxWide(n)
+		}
+		Generate()
+		return
+	}
 	tail = GLOBL("tailMask", 8|16) // RODATA, NOPTR
 	for i := range 16 {
 		v := uint32(0xffffffff)
@@ -33,10 +48,18 @@ func main() {
 		}
 		DATA(4*i, U32(v))
 	}
-	// exp x = 2ⁿ exp r with n = round(x / ln 2) and r = x - n ln 2, |r| <= ln 2 / 2,
-	// ln 2 in two parts of which the first times n is exact (Cody, Waite 1980);
-	// exp r = 1 + r + r² p(r) with the Taylor coefficients to r⁷, whose rest is
-	// below 2⁻²⁷. Below low, where 2ⁿ would not be normal, the result is 0.
+	expConstants(8)
+	softmax()
+	backward()
+	Generate()
+}
+
+// expConstants are those of the exponential function:
+// exp x = 2ⁿ exp r with n = round(x / ln 2) and r = x - n ln 2, |r| <= ln 2 / 2,
+// ln 2 in two parts of which the first times n is exact (Cody, Waite 1980);
+// exp r = 1 + r + r² p(r) with the Taylor coefficients to r⁷, whose rest is
+// below 2⁻²⁷. Below low, where 2ⁿ would not be normal, the result is 0.
+func expConstants(lanes int) {
 	constants = GLOBL("expConstants", 8|16)
 	for i, c := range []struct {
 		name  string
@@ -49,14 +72,11 @@ func main() {
 		{"ln2lo", float32(math.Ln2 - 0x1.62e4p-1)},
 		{"one", 1}, {"c2", 1. / 2}, {"c3", 1. / 6}, {"c4", 1. / 24}, {"c5", 1. / 120}, {"c6", 1. / 720}, {"c7", 1. / 5040},
 	} {
-		at[c.name] = 32 * i
-		for j := range 8 {
-			DATA(32*i+4*j, U32(math.Float32bits(c.value)))
+		at[c.name] = 4 * lanes * i
+		for j := range lanes {
+			DATA(4*(lanes*i+j), U32(math.Float32bits(c.value)))
 		}
 	}
-	softmax()
-	backward()
-	Generate()
 }
 
 // row goes over the vectors of a row of c elements.
@@ -135,6 +155,14 @@ func reduce(y reg.VecVirtual, op func(a, b, dst Op)) reg.VecVirtual {
 	return out
 }
 
+func address(param string) Mem {
+	b, err := Param(param).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
 func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
 func softmax() {
@@ -179,8 +207,8 @@ func softmax() {
 		VFNMADD231PS(lo, n, v)
 		VCVTPS2DQ(n, n)
 		VPSLLD(U8(23), n, n)
-		e := constant("c7")
-		for _, name := range []string{"c6", "c5", "c4", "c3", "c2", "one", "one"} {
+		e := constant(taylor[0])
+		for _, name := range taylor[1:] {
 			VFMADD213PS(Mem{Base: k, Disp: at[name]}, v, e)
 		}
 		VPADDD(n, e, e) // times 2ⁿ
