@@ -78,7 +78,7 @@ func (o *maxPoolOp) readsOut() bool   { return false }
 
 func (o *maxPoolOp) forward(t *Tape, n *node) {
 	if n.back {
-		o.index = make([]int32, n.out.size())
+		o.index = t.indices(n.out.size())
 	}
 	t.b.MaxPool(t.out(n), o.index, n.in[0].buf, o.g)
 }
@@ -89,7 +89,23 @@ func (o *maxPoolOp) backward(t *Tape, n *node) {
 	t.addGrad(n.in[0], dx)
 }
 
-func (o *maxPoolOp) drop(*Tape) { o.index = nil }
+// indices lends memory of an earlier maximum, if it suffices, with undefined
+// contents.
+func (t *Tape) indices(n int) []int32 {
+	s := t.spare
+	if cap(s) < n {
+		return make([]int32, n)
+	}
+	t.spare = nil
+	return s[:n]
+}
+
+func (o *maxPoolOp) drop(t *Tape) {
+	if cap(o.index) > cap(t.spare) {
+		t.spare = o.index
+	}
+	o.index = nil
+}
 
 // AvgPool averages each window of x [N,H,W,C]. Padding counts as zeros if
 // countPad, and not at all otherwise.

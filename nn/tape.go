@@ -63,6 +63,7 @@ type Tape struct {
 	own   bool           // prep is this tape's alone, not shared with others
 	take  bool           // packed weights take the place of the model's
 	pack  device.Weights // training: weights packed for the operation at hand
+	spare []int32        // training: where maxima were in a step before
 }
 
 // Tensor is a value on a tape: an activation [N,H,W,C], [N,T,C] or [R,C], or a

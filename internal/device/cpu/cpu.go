@@ -5,8 +5,11 @@
 package cpu
 
 import (
+	"unsafe"
+
 	"github.com/winnow-go/winnow/internal/device"
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 	"github.com/winnow-go/winnow/internal/pool"
 )
 
@@ -99,25 +102,31 @@ func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, 
 	width := len(dst)
 	size := reduceRows(rows, c)
 	pieces := (rows + size - 1) / size
-	clear(dst)
 	if pieces <= 1 {
+		clear(dst)
 		fn(dst, 0, rows)
 		return
 	}
 	sums := b.arena.Get(pieces * width)
 	defer b.arena.Put(sums)
-	b.pool.Run(pieces, func(i, _ int) {
-		sum := sums[i*width : (i+1)*width]
+	b.pool.Split(rows, size, func(lo, hi, _ int) {
+		sum := part(sums, lo/size, lo/size+1, width)
 		clear(sum)
-		fn(sum, i*size, min((i+1)*size, rows))
+		fn(sum, lo, hi)
 	})
-	for i := range pieces {
-		for j, v := range sums[i*width : (i+1)*width] {
-			dst[j] += v
+	b.pool.Split(width, max(span/pieces, 256), func(lo, hi, _ int) {
+		clear(dst[lo:hi])
+		for i := range pieces {
+			elementwise.AddTo(dst[lo:hi], part(sums, i, i+1, width)[lo:hi])
 		}
-	}
+	})
 }
 
 // reduceRows is how many rows a piece of a reduction has: a span, or more so
 // that there are at most 64 pieces.
 func reduceRows(rows, c int) int { return max(rowsPer(c), (rows+63)/64, 1) }
+
+// doubles reads arena memory, which is aligned to cache lines, as float64.
+func doubles(memory []float32) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/2)
+}

@@ -16,7 +16,7 @@ import (
 func (b *Backend) eachImage(n, hw, c int, fn func(image, piece, lo, hi int)) (perImage int) {
 	size := reduceRows(hw, c)
 	perImage = (hw + size - 1) / size
-	b.pool.Run(n*perImage, func(i, _ int) {
+	b.pool.Split(n*perImage, 1, func(i, _, _ int) {
 		at := i % perImage * size
 		fn(i/perImage, i, at, min(at+size, hw))
 	})
@@ -150,7 +150,10 @@ func (b *Backend) GRNBackward(dx, dweight, dbias, dy, x, weight, norms device.Bu
 func (b *Backend) GroupNorm(dst, x, gamma, beta, mean, rstd, residual device.Buffer, relu bool, n, hw, c, groups int, eps float32) {
 	in := f32(x)
 	per := pieces(hw, c)
-	means, m2s, counts := make([]float64, n*per*c), make([]float64, n*per*c), make([]int, n*per)
+	counts := make([]int, n*per)
+	memory := b.arena.Get(4 * n * per * c)
+	defer b.arena.Put(memory)
+	means, m2s := doubles(memory[:2*n*per*c]), doubles(memory[2*n*per*c:])
 	b.eachImage(n, hw, c, func(image, piece, lo, hi int) {
 		counts[piece] = hi - lo
 		at := piece * c

@@ -68,14 +68,28 @@ func (b *Backend) SimpleNormBackward(dx, dgamma, dy, x, gamma, mean, rstd device
 func (b *Backend) BatchMoments(mean, variance, x device.Buffer, rows, c int) {
 	size := reduceRows(rows, c)
 	pieces := (rows + size - 1) / size
-	means, m2s, counts := make([]float64, pieces*c), make([]float64, pieces*c), make([]int, pieces)
+	counts := make([]int, pieces)
+	memory := b.arena.Get(4 * pieces * c)
+	defer b.arena.Put(memory)
+	means, m2s := doubles(memory[:2*pieces*c]), doubles(memory[2*pieces*c:])
 	in := f32(x)
-	b.pool.Run(pieces, func(i, _ int) {
-		lo, hi := i*size, min((i+1)*size, rows)
+	b.pool.Split(rows, size, func(lo, hi, _ int) {
+		i := lo / size
 		counts[i] = hi - lo
 		norm.Moments(means[i*c:(i+1)*c], m2s[i*c:(i+1)*c], part(in, lo, hi, c), hi-lo, c)
 	})
-	norm.Combine(f32(mean), f32(variance), means, m2s, counts, c)
+	const channels = 32 // that are combined at a time
+	b.pool.Split(c, channels, func(lo, hi, _ int) {
+		width := hi - lo
+		memory := b.arena.Get(4 * pieces * width)
+		defer b.arena.Put(memory)
+		μ, m2 := doubles(memory[:2*pieces*width]), doubles(memory[2*pieces*width:])
+		for i := range pieces {
+			copy(μ[i*width:], means[i*c+lo:i*c+hi])
+			copy(m2[i*width:], m2s[i*c+lo:i*c+hi])
+		}
+		norm.Combine(f32(mean)[lo:hi], f32(variance)[lo:hi], μ, m2, counts, width)
+	})
 }
 
 // BatchNormBackward computes the gradients of a normalisation by the batch's
@@ -120,7 +134,7 @@ func (b *Backend) ScaleSamples(dst, x, gamma device.Buffer, sample []float32, re
 		return
 	}
 	per := rows / samples
-	b.pool.Run(samples, func(i, _ int) {
+	b.pool.Split(samples, 1, func(i, _, _ int) {
 		s := make([]float32, c)
 		elementwise.Scale(s, ga, sample[i])
 		lo, hi := i*per, (i+1)*per
