@@ -90,7 +90,11 @@ func (a *Average) DecayAt(t int) float64 {
 
 // Update moves the average towards the model's present weights. It must be the
 // model that the average began with.
-func (a *Average) Update(m nn.Model) error {
+func (a *Average) Update(m nn.Model) error { return a.UpdateOn(nil, m) }
+
+// UpdateOn is Update, shared by the threads of a device; a nil Device means the
+// caller's alone. The average does not depend on it.
+func (a *Average) UpdateOn(dev *nn.Device, m nn.Model) error {
 	if a.params == nil {
 		if err := a.Start(m); err != nil {
 			return err
@@ -102,13 +106,21 @@ func (a *Average) Update(m nn.Model) error {
 	}
 	a.steps++
 	d := a.DecayAt(a.steps)
+	type piece struct{ of, lo, hi int }
+	const span = 32 << 10 // elements that are worth a thread's while
+	var pieces []piece
 	for i, p := range a.params {
 		if p.Kind() == nn.Counter {
 			a.counts[i] = p.Count()
-			continue
 		}
-		elementwise.EMA(a.values[i], p.Data(), d)
+		for lo := 0; lo < len(a.values[i]); lo += span {
+			pieces = append(pieces, piece{i, lo, min(lo+span, len(a.values[i]))})
+		}
 	}
+	dev.Each(len(pieces), func(i int) {
+		p := pieces[i]
+		elementwise.EMA(a.values[p.of][p.lo:p.hi], a.params[p.of].Data()[p.lo:p.hi], d)
+	})
 	return nil
 }
 

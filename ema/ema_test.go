@@ -136,3 +136,36 @@ func Example() {
 	fmt.Printf("%d updates, decay %.3f\n", avg.Steps(), avg.DecayAt(3))
 	// Output: 3 updates, decay 0.308
 }
+
+func TestThreadsShareAnUpdateAndDoNotChangeIt(t *testing.T) {
+	average := func(update func(*ema.Average, nn.Model) error) [][]float32 {
+		m := resnet.CIFAR8(3)
+		nn.Initialize(m, 1)
+		avg := &ema.Average{}
+		if err := avg.Start(m); err != nil {
+			t.Fatal(err)
+		}
+		nn.Initialize(m, 2)
+		if err := update(avg, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := avg.Swap(); err != nil {
+			t.Fatal(err)
+		}
+		var values [][]float32
+		for _, p := range m.Params() {
+			values = append(values, p.Data())
+		}
+		return values
+	}
+	want := average((*ema.Average).Update)
+	for _, threads := range []int{1, 2, 7} {
+		dev := nn.NewDevice(nn.DeviceOptions{Threads: threads})
+		got := average(func(a *ema.Average, m nn.Model) error { return a.UpdateOn(dev, m) })
+		for i := range want {
+			if !slices.Equal(got[i], want[i]) {
+				t.Errorf("tensor %d differs with %d threads", i, threads)
+			}
+		}
+	}
+}

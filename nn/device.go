@@ -3,6 +3,7 @@ package nn
 import (
 	"github.com/winnow-go/winnow/internal/device"
 	"github.com/winnow-go/winnow/internal/device/cpu"
+	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // DeviceOptions describe where operations run.
@@ -18,14 +19,26 @@ type DeviceOptions struct {
 // any number of tapes may share one.
 type Device struct {
 	backend device.Backend
-	threads int
+	pool    *pool.Pool // the backend's, if that is the processor
 }
 
 // NewDevice returns a device.
 func NewDevice(o DeviceOptions) *Device {
 	b := cpu.New(min(o.Threads, 1024))
-	return &Device{backend: b, threads: b.Threads()}
+	return &Device{backend: b, pool: b.Pool()}
 }
 
 // Threads is the limit in force.
-func (d *Device) Threads() int { return d.threads }
+func (d *Device) Threads() int { return d.pool.Threads() }
+
+// Each calls fn for every i in [0, n), on as many threads as the device may
+// use, and returns when all calls have: for what goes with a training beside
+// its tape, such as an optimizer's step. What fn computes must not depend on
+// the order of the calls. A nil Device uses the caller's thread alone.
+func (d *Device) Each(n int, fn func(i int)) {
+	var p *pool.Pool
+	if d != nil {
+		p = d.pool
+	}
+	p.Split(n, 1, func(i, _, _ int) { fn(i) })
+}

@@ -44,27 +44,43 @@ type SGD struct {
 
 // Step makes one step.
 func (o *SGD) Step(updates []Update, lr, scale float64) error {
+	return o.stepOn(nil, updates, lr, scale)
+}
+
+func (o *SGD) stepOn(dev *nn.Device, updates []Update, lr, scale float64) error {
 	if !(o.Momentum >= 0) || !(o.WeightDecay >= 0) || o.Nesterov && o.Momentum == 0 {
 		return fmt.Errorf("train: SGD with momentum %v, Nesterov %v, weight decay %v", o.Momentum, o.Nesterov, o.WeightDecay)
 	}
 	if o.velocity == nil {
 		o.velocity = map[*nn.Param][]float32{}
 	}
-	for _, u := range updates {
-		var v []float32
-		first := false
+	type how struct {
+		velocity []float32
+		first    bool
+		decay    float32
+	}
+	hows := make([]how, len(updates))
+	for i, u := range updates {
+		h := &hows[i]
 		if o.Momentum != 0 {
-			if v = o.velocity[u.Param]; v == nil {
-				v, first = make([]float32, len(u.Gradient)), true
-				o.velocity[u.Param] = v
+			if h.velocity = o.velocity[u.Param]; h.velocity == nil {
+				h.velocity, h.first = make([]float32, len(u.Gradient)), true
+				o.velocity[u.Param] = h.velocity
 			}
 		}
-		decay := o.WeightDecay
-		if o.Decay != nil && !o.Decay(u.Param) {
-			decay = 0
+		if o.Decay == nil || o.Decay(u.Param) {
+			h.decay = float32(o.WeightDecay)
 		}
-		elementwise.SGD(u.Param.Data(), u.Gradient, v, float32(lr), float32(o.Momentum), float32(decay), float32(scale), o.Nesterov, first)
 	}
+	pieces := cut(updates)
+	dev.Each(len(pieces), func(i int) {
+		p := &pieces[i]
+		h := hows[p.of]
+		if h.velocity != nil {
+			h.velocity = h.velocity[p.lo:p.hi]
+		}
+		elementwise.SGD(p.data(), p.gradient(), h.velocity, float32(lr), float32(o.Momentum), h.decay, float32(scale), o.Nesterov, h.first)
+	})
 	return nil
 }
 
@@ -87,6 +103,10 @@ type adamState struct {
 
 // Step makes one step.
 func (o *AdamW) Step(updates []Update, lr, scale float64) error {
+	return o.stepOn(nil, updates, lr, scale)
+}
+
+func (o *AdamW) stepOn(dev *nn.Device, updates []Update, lr, scale float64) error {
 	b1, b2, eps, decays := o.Beta1, o.Beta2, o.Epsilon, o.Decay
 	if b1 == 0 {
 		b1 = 0.9
@@ -106,30 +126,43 @@ func (o *AdamW) Step(updates []Update, lr, scale float64) error {
 	if o.state == nil {
 		o.state = map[*nn.Param]*adamState{}
 	}
-	for _, u := range updates {
+	type how struct {
+		*adamState
+		elementwise.AdamWStep
+	}
+	hows := make([]how, len(updates))
+	for i, u := range updates {
 		s := o.state[u.Param]
 		if s == nil {
 			s = &adamState{m: make([]float32, len(u.Gradient)), v: make([]float32, len(u.Gradient))}
 			o.state[u.Param] = s
 		}
 		s.t++
-		h := elementwise.AdamWStep{
+		hows[i] = how{s, elementwise.AdamWStep{
 			LR: lr, Beta1: b1, Beta2: b2, Eps: eps, GradScale: scale,
 			Correction1: 1 - math.Pow(b1, float64(s.t)), Correction2: 1 - math.Pow(b2, float64(s.t)),
-		}
+		}}
 		if decays(u.Param) {
-			h.WeightDecay = o.WeightDecay
+			hows[i].WeightDecay = o.WeightDecay
 		}
-		elementwise.AdamW(u.Param.Data(), u.Gradient, s.m, s.v, h)
 	}
+	pieces := cut(updates)
+	dev.Each(len(pieces), func(i int) {
+		p := &pieces[i]
+		h := &hows[p.of]
+		elementwise.AdamW(p.data(), p.gradient(), h.m[p.lo:p.hi], h.v[p.lo:p.hi], h.AdamWStep)
+	})
 	return nil
 }
 
 // gradNorm is the L2 norm of all gradients together.
-func gradNorm(updates []Update) float64 {
+func gradNorm(dev *nn.Device, updates []Update) float64 {
+	pieces := cut(updates)
+	squares := make([]float64, len(pieces))
+	dev.Each(len(pieces), func(i int) { squares[i] = elementwise.SumSquares(pieces[i].gradient()) })
 	var sum float64
-	for _, u := range updates {
-		sum += elementwise.SumSquares(u.Gradient)
+	for _, s := range squares {
+		sum += s
 	}
 	return math.Sqrt(sum)
 }

@@ -45,6 +45,9 @@ func NewStepper(m nn.Model, o StepOptions) (*Stepper, error) {
 	if !(o.ClipNorm >= 0) || !(o.Smoothing >= 0 && o.Smoothing <= 1) {
 		return nil, fmt.Errorf("train: clip norm %v, label smoothing %v", o.ClipNorm, o.Smoothing)
 	}
+	if o.Device == nil {
+		o.Device = nn.NewDevice(nn.DeviceOptions{})
+	}
 	s := &Stepper{model: m, o: o, tape: nn.NewTape(nn.Training, o.Device)}
 	for _, p := range m.Params() {
 		if p.Kind() == nn.Learnable {
@@ -86,16 +89,23 @@ func (s *Stepper) Step(images *tensor.Dense, targets nn.Targets, lr float64) (lo
 			updates = append(updates, Update{p, g})
 		}
 	}
-	norm = gradNorm(updates)
+	norm = gradNorm(s.o.Device, updates)
 	if math.IsNaN(loss) || math.IsInf(loss, 0) || math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return loss, norm, fmt.Errorf("train: step %d: loss %v, gradient norm %v at learning rate %v: %w", s.step, loss, norm, lr, ErrDiverged)
 	}
-	if err := s.o.Optimizer.Step(updates, lr, clip(norm, s.o.ClipNorm)); err != nil {
+	if err := s.update(updates, lr, clip(norm, s.o.ClipNorm)); err != nil {
 		return loss, norm, err
 	}
 	s.step++
 	if s.o.Average != nil {
-		err = s.o.Average.Update(s.model)
+		err = s.o.Average.UpdateOn(s.o.Device, s.model)
 	}
 	return loss, norm, err
+}
+
+func (s *Stepper) update(updates []Update, lr, scale float64) error {
+	if o, ok := s.o.Optimizer.(threaded); ok {
+		return o.stepOn(s.o.Device, updates, lr, scale)
+	}
+	return s.o.Optimizer.Step(updates, lr, scale)
 }

@@ -25,8 +25,8 @@ var _ device.Backend = (*Backend)(nil)
 // uses if threads <= 0.
 func New(threads int) *Backend { return &Backend{pool: pool.New(threads)} }
 
-// Threads is the limit in force.
-func (b *Backend) Threads() int { return b.pool.Threads() }
+// Pool is what the work is divided among.
+func (b *Backend) Pool() *pool.Pool { return b.pool }
 
 // Name is "cpu".
 func (b *Backend) Name() string { return "cpu" }
