@@ -2,6 +2,7 @@ package conv
 
 import (
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
 	"github.com/winnow-go/winnow/internal/pool"
 )
@@ -80,9 +81,7 @@ func addUp(p *pool.Pool, dw, partial []float32, n int) {
 		sum := dw[lo:hi]
 		copy(sum, partial[lo:hi])
 		for c := 1; c < n; c++ {
-			for i, v := range partial[c*len(dw)+lo : c*len(dw)+hi] {
-				sum[i] += v
-			}
+			elementwise.AddTo(sum, partial[c*len(dw)+lo:c*len(dw)+hi])
 		}
 	})
 }
@@ -102,7 +101,7 @@ type gradient struct {
 	runs   int  // pieces of a filter that are products of their own
 	taps   int  // of them in a line of the filter
 	run    int  // elements of a piece
-	width  int  // pixels of a copied line
+	width  int  // pixels of a copied line, with panels only those that a tap meets
 	copied bool // dy is copied, too
 	panels bool // the copy is [C/16, band, width, 16] instead of [band, width, C]
 
@@ -141,15 +140,19 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 	g.rows = (kg + g.blocks - 1) / g.blocks
 	g.blocks = (kg + g.rows - 1) / g.rows
 
-	g.width = (g.ow-1)*s.StrideW + 1
-	if g.taps == 1 {
-		g.width += (s.KW - 1) * s.DilW
+	switch {
+	case g.panels:
+		g.width = g.ow
+	case g.taps == 1:
+		g.width = (g.ow-1)*s.StrideW + (s.KW-1)*s.DilW + 1
+	default:
+		g.width = (g.ow-1)*s.StrideW + 1
 	}
 	pixels := maxPixels
 	if g.copied = s.Groups == 1 && s.K >= farApart; g.copied {
 		pixels = maxPiece
 	}
-	g.band = max(1, min(g.lines, pixels/g.ow, maxCopy/(g.width*s.C)))
+	g.band = even(g.lines, max(1, min(g.lines, pixels/g.ow, maxCopy/(g.width*s.C))))
 
 	g.memory = a.Get(wordsInts(g.rows + 2*g.band))
 	table := ints(g.memory)
@@ -163,11 +166,15 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 			g.dyAt[i] = i * g.ow * apart(g.rows)
 		}
 		g.linesAt[i] = i * g.width * s.C
-		if g.panels {
-			g.linesAt[i] = i * g.width * panel
-		}
 	}
 	return g
+}
+
+// even is the size of as few pieces of n as there can be without one larger
+// than most, all of about that size and at least 1.
+func even(n, most int) int {
+	pieces := max(1, (n+most-1)/most)
+	return max(1, (n+pieces-1)/pieces)
 }
 
 // parts is the number of independent parts of dw.
@@ -188,8 +195,8 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 		return
 	}
 
-	line := g.width * s.C
-	src := arena.Get(g.band*line + gemm.Slack(g.run))
+	line, plane := g.width*s.C, g.band*g.width*panel|panel // plane: from panel to panel
+	src := arena.Get(max(g.band*line+gemm.Slack(g.run), s.C/panel*plane))
 	defer arena.Put(src)
 	clear(src[g.band*line:])
 	if first >= last {
@@ -212,21 +219,21 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 			}
 			a.Data, a.Step = apartDy, pitch
 		}
-		for i := range n {
-			img, y, x0 := (at+i)/g.oh, (at+i)%g.oh*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW
-			if g.panels {
-				padPanels(src[i*g.width*panel:], g.band*g.width*panel, x, img, y, x0, s.H, s.W, s.C, g.width)
-			} else {
-				padLine(src[i*line:][:line], x, img, y, x0, s.H, s.W, s.C)
-			}
-		}
 		if g.panels {
+			var start [1]int
+			a.Runs, a.Run = start[:], n*g.ow
 			for kw := range s.KW {
-				gemm.MulLines(dst[kw*s.C:], s.Inner(), a,
-					gemm.Lines{Data: src[kw*s.DilW*panel:], Runs: g.linesAt[:n], Step: s.StrideW * panel, N: s.C, Panel: g.band * g.width * panel},
-					at > first)
+				for i := range n {
+					img, y, x0 := (at+i)/g.oh, (at+i)%g.oh*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW
+					padPanels(src[i*g.width*panel:], plane, x, img, y, x0, s.StrideW, s.H, s.W, s.C, g.width)
+				}
+				gemm.MulLines(dst[kw*s.C:], s.Inner(), a, gemm.Lines{Data: src, Runs: start[:], Step: panel, N: s.C, Panel: plane}, at > first)
 			}
 			continue
+		}
+		for i := range n {
+			img, y, x0 := (at+i)/g.oh, (at+i)%g.oh*s.StrideH+kh*s.DilH-s.PadH, kw*s.DilW-s.PadW
+			padLine(src[i*line:][:line], x, img, y, x0, s.H, s.W, s.C)
 		}
 		for group := range s.Groups {
 			of := a
@@ -243,7 +250,7 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 // where its pixels do not push each other out of the caches.
 func (g *gradient) pointwise(arena *kernel.Arena, dw, dy, x []float32, from, to, k0, rows int) {
 	s := g.s
-	piece := max(1, min(to-from, maxPiece))
+	piece := even(to-from, maxPiece)
 	pitch, panels, plane := apart(rows), (s.C+panel-1)/panel, piece*panel|panel
 	memory := arena.Get(piece*pitch + panels*plane)
 	defer arena.Put(memory)
@@ -294,24 +301,20 @@ func move(to, from *[panel]float32) {
 	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
 }
 
-// padPanels is padLine for width pixels that are stored 16 channels at a time,
-// plane elements from one panel of channels to the next.
-func padPanels(to []float32, plane int, src []float32, n, y, x, h, w, c, width int) {
+// padPanels is padLine for width pixels that lie stride apart and are stored 16
+// channels at a time, plane elements from one panel of channels to the next.
+func padPanels(to []float32, plane int, src []float32, n, y, x, stride, h, w, c, width int) {
 	left, right := 0, 0
 	if y >= 0 && y < h {
-		left = min(max(0, -x), width)
-		right = max(min(width, w-x), left)
+		left = min((max(0, -x)+stride-1)/stride, width)
+		right = max(min((w-x+stride-1)/stride, width), left)
 	}
 	for p := range c / panel {
 		out := to[p*plane:][:width*panel]
 		clear(out[:left*panel])
 		clear(out[right*panel:])
-		if right == left {
-			continue
-		}
-		in := src[((n*h+y)*w+x+left)*c+p*panel:]
-		for i := left; i < right; i++ {
-			move((*[panel]float32)(out[i*panel:]), (*[panel]float32)(in[(i-left)*c:]))
-		}
+	}
+	if right > left {
+		toPanels(to[left*panel:], plane, src[((n*h+y)*w+x+left*stride)*c:], c, stride*c, right-left)
 	}
 }
