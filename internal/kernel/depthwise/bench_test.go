@@ -56,18 +56,18 @@ func bench(b *testing.B, f func(v cpu.Variant, s kernel.Conv, x, y, w []float32)
 
 func BenchmarkForward(b *testing.B) {
 	bench(b, func(v cpu.Variant, s kernel.Conv, x, y, w []float32) {
-		forward(v, y, x, w, s, nil, 0, s.N*s.OutH())
+		forward(v, y, x, w, s, nil, part{0, s.N * s.OutH(), 0, s.C})
 	})
 }
 
 func BenchmarkBackwardInput(b *testing.B) {
 	bench(b, func(v cpu.Variant, s kernel.Conv, x, y, w []float32) {
-		backwardInput(v, x, y, w, s, 0, s.N*s.H)
+		backwardInput(v, x, y, w, s, part{0, s.N * s.H, 0, s.C})
 	})
 }
 
 func BenchmarkBackwardWeight(b *testing.B) {
 	bench(b, func(v cpu.Variant, s kernel.Conv, x, y, w []float32) {
-		backwardWeight(v, w, y, x, s, 0, s.N*s.OutH())
+		backwardWeight(v, w, y, x, s, part{0, s.N * s.OutH(), 0, s.C})
 	})
 }

@@ -2,36 +2,49 @@
 
 package depthwise
 
-// maxColumns is the number of output columns that the registers hold.
-const maxColumns = 14
-
 // correlation is a forward pass or the gradient with respect to the input,
 // which differ in their axes only.
 type correlation struct {
+	*vectors
 	dst, src, w []float32
 	base        int // dst begins with this line
 	c           int
 	row, col    axis
 	bias        []float32 // [C] or nil
 	low         float32   // results are at least this
+	limited     bool      // low is not -Inf
 }
 
-// run computes the output lines [lo,hi), channels in the outer loop.
-func (c *correlation) run(lo, hi int) {
-	if lo == hi {
+// run computes a part of the output: chunk after chunk of its lines, and of
+// each group after group of its channels.
+func (c *correlation) run(p part) {
+	if p.empty() {
 		return
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	if c.sliding(c.col) {
+		c.slide(s, p)
+		return
+	}
 
-	l := newLayout(c.col)
-	rows := maxRows(c.row, 2*4*lanes*l.pitch)
-	plane := rows * l.pitch * lanes
-	weight := c.row.k * c.col.k * lanes
-	memory := s.take(2*plane + 2*weight + 4*lanes)
-	planes, weights, last := memory[:2*plane], memory[2*plane:][:2*weight], memory[2*plane+2*weight:]
-	clear(planes) // the margins stay 0 from now on
+	l := newLayout(c.col, c.lanes)
+	groups := s.cut(c.vectors, p, c.blocks)
+	blocks := groups[0].blocks
+	rows := maxRows(c.row, blocks*4*c.lanes*l.pitch)
+	plane := rows * l.pitch * c.lanes
+	weight := c.row.k * c.col.k * c.lanes
+	memory := s.take(blocks*plane + len(groups)*blocks*(weight+2*c.lanes))
+	planes, memory := memory[:blocks*plane], memory[blocks*plane:]
+	weights, last := memory[:len(groups)*blocks*weight], memory[len(groups)*blocks*weight:]
+	for b := range blocks {
+		l.clearMargins(planes[b*plane:], rows) // and so they stay
+	}
 	c.listTaps(s, l)
+	for i, g := range groups {
+		c.packWeights(s, g, weights[i*blocks*weight:], weight)
+		c.packLast(g, last[i*blocks*2*c.lanes:])
+	}
 
 	// A call of the assembly cannot be preempted and should take no more
 	// than about 50 µs.
@@ -43,14 +56,12 @@ func (c *correlation) run(lo, hi int) {
 	}
 	maxLines = max(maxLines, 1)
 
-	eachGroup(c.c, func(g group) {
-		c.packWeights(s, g, weights, weight)
-		c.packLast(g, last)
-		eachChunk(c.row, lo, hi, rows, func(k chunk) {
+	eachChunk(c.row, p.lo, p.hi, rows, func(k chunk) {
+		for i, g := range groups {
 			g.packRows(planes, c.src, l, c.col.src, c.c, k.rows, k.rows+k.n, plane)
 			t := tiles{
-				group: g, x: &planes[0], w: &weights[0], off: &s.offs[0], last: &last[0],
-				from: 4 * lanes * l.pitch * (k.rows % c.row.src), dstRow: 4 * c.col.out * c.c,
+				group: g, x: &planes[0], w: &weights[i*blocks*weight], off: &s.offs[0], last: &last[i*blocks*2*c.lanes],
+				from: 4 * c.lanes * l.pitch * (k.rows % c.row.src), dstRow: 4 * c.col.out * c.c,
 				plane: 4 * plane, weight: 4 * weight,
 			}
 			for first := k.first; first < k.end; first += maxLines {
@@ -65,11 +76,12 @@ func (c *correlation) run(lo, hi int) {
 					if cp.larger > 0 {
 						t.correlate(cp.size+1, &c.dst[at], line, cp.larger, 0)
 					}
-					done := cp.larger * (cp.size + 1)
-					t.correlate(cp.size, &c.dst[at+done*cp.step*c.c], line, cp.tiles-cp.larger, done)
+					if done := cp.larger * (cp.size + 1); done < cp.count {
+						t.correlate(cp.size, &c.dst[at+done*cp.step*c.c], line, cp.tiles-cp.larger, done)
+					}
 				}
 			}
-		})
+		}
 	})
 }
 
@@ -106,7 +118,7 @@ func (c *correlation) listTaps(s *scratch, l layout) {
 		for _, cp := range s.columns {
 			for a := range rp.taps {
 				for b := range cp.taps {
-					s.offs = append(s.offs, 4*lanes*(a*rp.atStep*l.pitch+l.slot(cp.at0+b*cp.atStep)))
+					s.offs = append(s.offs, 4*l.lanes*(a*rp.atStep*l.pitch+l.slot(cp.at0+b*cp.atStep)))
 				}
 			}
 		}
@@ -130,8 +142,8 @@ func (c *correlation) listTaps(s *scratch, l layout) {
 			// serve whichever row comes first; the weights must be its
 			// own.
 			s.lines = append(s.lines, lineTaps{
-				4 * lanes * l.pitch * (rp.at0 + lo*rp.atStep + o/n*rp.advance),
-				4 * lanes * (tap + lo*cp.taps),
+				4 * l.lanes * l.pitch * (rp.at0 + lo*rp.atStep + o/n*rp.advance),
+				4 * l.lanes * (tap + lo*cp.taps),
 				8 * tap,
 				(hi - lo) * cp.taps,
 			})
@@ -148,8 +160,8 @@ func (c *correlation) packWeights(s *scratch, g group, weights []float32, plane 
 		for _, cp := range s.columns {
 			if n := rp.taps * cp.taps; n > 0 {
 				first := rp.tap0*c.col.k + cp.tap0
-				g.pack(weights[at:], c.w[first*c.c:], cp.taps, cp.tapStep*c.c, rp.taps, cp.taps*lanes, rp.tapStep*c.col.k*c.c, plane)
-				at += n * lanes
+				g.pack(weights[at:], c.w[first*c.c:], cp.taps, cp.tapStep*c.c, rp.taps, cp.taps*c.lanes, rp.tapStep*c.col.k*c.c, plane)
+				at += n * c.lanes
 			}
 		}
 	}
@@ -158,10 +170,10 @@ func (c *correlation) packWeights(s *scratch, g group, weights []float32, plane 
 // packLast packs what is added to the sums and what they must at least be.
 func (c *correlation) packLast(g group, last []float32) {
 	for b := range g.blocks {
-		bias, low := last[2*lanes*b:][:lanes], last[2*lanes*b+lanes:][:lanes]
+		bias, low := last[2*c.lanes*b:][:c.lanes], last[2*c.lanes*b+c.lanes:][:c.lanes]
 		clear(bias)
 		if c.bias != nil {
-			copy(bias, c.bias[g.c0+b*lanes:c.c])
+			copy(bias, c.bias[g.c0+b*c.lanes:c.c])
 		}
 		for i := range low {
 			low[i] = c.low
@@ -184,40 +196,6 @@ type tiles struct {
 //
 //go:noinline
 func (t *tiles) correlate(size int, dst *float32, line *int, n, done int) {
-	x, w, off, last := t.x, t.w, t.off, t.last
-	from, step, rows, dstRow, blocks, plane, weight := t.from-4*lanes*done, t.step, t.rows, t.dstRow, t.blocks, t.plane, t.weight
-	var mask *int32
-	if t.mask != nil {
-		mask = &t.mask[0]
-	}
-	switch size {
-	case 1:
-		correlate1(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 2:
-		correlate2(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 3:
-		correlate3(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 4:
-		correlate4(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 5:
-		correlate5(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 6:
-		correlate6(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 7:
-		correlate7(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 8:
-		correlate8(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 9:
-		correlate9(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 10:
-		correlate10(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 11:
-		correlate11(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 12:
-		correlate12(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 13:
-		correlate13(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	case 14:
-		correlate14(dst, x, w, off, line, from, n, step, rows, dstRow, blocks, plane, weight, last, mask)
-	}
+	from := t.from - 4*t.lanes*done
+	t.group.correlate[size-1](dst, t.x, t.w, t.off, line, from, n, t.step, t.rows, t.dstRow, t.blocks, t.plane, t.weight, t.last, t.mask)
 }

@@ -7,13 +7,11 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
-// fast is the variant that the exported functions use. There is none beyond
-// AVX2.
+// fast is the variant that the exported functions use, the fastest that may
+// run.
 var fast = func() cpu.Variant {
-	if cpu.Has(cpu.AVX2) {
-		return cpu.AVX2
-	}
-	return cpu.Generic
+	vs := cpu.Variants()
+	return vs[len(vs)-1]
 }()
 
 // Forward computes the output lines [lo,hi) of N*OutH into dst [N,OutH,OutW,C]
@@ -23,7 +21,7 @@ var fast = func() cpu.Variant {
 func Forward(dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], lo, hi int) {
 	check(s, len(x), len(dst), len(w))
 	checkLines("Forward", s.N*s.OutH(), lo, hi)
-	forward(fast, dst, x, w, s, epi, lo, hi)
+	forward(fast, dst, x, w, s, epi, part{lo, hi, 0, s.C})
 }
 
 // BackwardInput computes the input lines [lo,hi) of N*H of dx [N,H,W,C], the
@@ -33,7 +31,7 @@ func Forward(dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], 
 func BackwardInput(dx, dy, w []float32, s kernel.Conv, lo, hi int) {
 	check(s, len(dx), len(dy), len(w))
 	checkLines("BackwardInput", s.N*s.H, lo, hi)
-	backwardInput(fast, dx, dy, w, s, lo, hi)
+	backwardInput(fast, dx, dy, w, s, part{lo, hi, 0, s.C})
 }
 
 // BackwardWeight adds to dw [KH,KW,C], the gradient with respect to w, the
@@ -45,7 +43,7 @@ func BackwardInput(dx, dy, w []float32, s kernel.Conv, lo, hi int) {
 func BackwardWeight(dw, dy, x []float32, s kernel.Conv, lo, hi int) {
 	check(s, len(x), len(dy), len(dw))
 	checkLines("BackwardWeight", s.N*s.OutH(), lo, hi)
-	backwardWeight(fast, dw, dy, x, s, lo, hi)
+	backwardWeight(fast, dw, dy, x, s, part{lo, hi, 0, s.C})
 }
 
 func check(s kernel.Conv, x, y, w int) {

@@ -9,15 +9,13 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
-//go:generate sh -c "cd ../_asm/depthwise && go run main.go -out ../../depthwise/tile_amd64.s -stubs ../../depthwise/tile_amd64.go -pkg depthwise"
-
-func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], lo, hi int) {
+func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], p part) {
 	if v == cpu.Generic {
-		ForwardGeneric(dst, x, w, s, epi, lo, hi)
+		forwardGeneric(dst, x, w, s, epi, p)
 		return
 	}
 	c := correlation{
-		dst: dst, src: x, w: w, c: s.C,
+		vectors: assembly(v), dst: dst, src: x, w: w, c: s.C,
 		row: axis{out: s.OutH(), src: s.H, k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH},
 		col: axis{out: s.OutW(), src: s.W, k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW},
 		low: float32(math.Inf(-1)),
@@ -27,27 +25,29 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 		rest = *epi
 		c.bias, rest.Bias = epi.Bias, nil
 		if rest.Act == kernel.ReLU && (!rest.ActLast || rest.Scale == nil && rest.Residual == nil) {
-			c.low, rest.Act = 0, kernel.Identity
+			c.low, c.limited, rest.Act = 0, true, kernel.Identity
 		}
 	}
+	line := c.col.out * c.c
 	if rest.Residual == nil {
-		c.run(lo, hi)
+		c.run(p)
 		if !rest.Empty() {
-			finish(&rest, dst[lo*c.col.out*c.c:hi*c.col.out*c.c], c.col.out, c.c, lo)
+			finish(&rest, dst[p.lo*line:p.hi*line], c.col.out, c.c, p)
 		}
 		return
 	}
 	// dst may be the residual, which has to be read first.
-	line := c.col.out * c.c
-	step := max(1, min(hi-lo, aside/line))
+	step := max(1, min(p.hi-p.lo, aside/line))
 	c.dst = make([]float32, step*line)
-	for ; lo < hi; lo += step {
-		end := min(lo+step, hi)
-		c.base = lo
-		c.run(lo, end)
-		y := c.dst[:(end-lo)*line]
-		finish(&rest, y, c.col.out, c.c, lo)
-		copy(dst[lo*line:], y)
+	for hi := p.hi; p.lo < hi; p.lo += step {
+		p.hi = min(p.lo+step, hi)
+		c.base = p.lo
+		c.run(p)
+		y := c.dst[:(p.hi-p.lo)*line]
+		finish(&rest, y, c.col.out, c.c, p)
+		for at := p.c0; at < len(y); at += c.c {
+			copy(dst[p.lo*line+at:][:p.c1-p.c0], y[at:])
+		}
 	}
 }
 
@@ -55,29 +55,29 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 // has been read.
 const aside = 1 << 16
 
-func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, lo, hi int) {
+func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, p part) {
 	if v == cpu.Generic {
-		BackwardInputGeneric(dx, dy, w, s, lo, hi)
+		backwardInputGeneric(dx, dy, w, s, p)
 		return
 	}
 	c := correlation{
-		dst: dx, src: dy, w: w, c: s.C,
+		vectors: assembly(v), dst: dx, src: dy, w: w, c: s.C,
 		row: axis{out: s.H, src: s.OutH(), k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH, transposed: true},
 		col: axis{out: s.W, src: s.OutW(), k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW, transposed: true},
 		low: float32(math.Inf(-1)),
 	}
-	c.run(lo, hi)
+	c.run(p)
 }
 
-func backwardWeight(v cpu.Variant, dw, dy, x []float32, s kernel.Conv, lo, hi int) {
+func backwardWeight(v cpu.Variant, dw, dy, x []float32, s kernel.Conv, p part) {
 	if v == cpu.Generic {
-		BackwardWeightGeneric(dw, dy, x, s, lo, hi)
+		backwardWeightGeneric(dw, dy, x, s, p)
 		return
 	}
 	g := weightGradient{
-		dw: dw, dy: dy, x: x, c: s.C,
+		vectors: assembly(v), dw: dw, dy: dy, x: x, c: s.C,
 		row: axis{out: s.OutH(), src: s.H, k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH},
 		col: axis{out: s.OutW(), src: s.W, k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW},
 	}
-	g.run(lo, hi)
+	g.run(p)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
+	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // conv is a depthwise convolution; the kernel, stride, padding and dilation
@@ -60,6 +61,34 @@ func cases() []kernel.Conv {
 	for c := 1; c <= 34; c++ {
 		list = append(list, conv(1, 5, 6, c, 3, 1, 1, 1))
 	}
+	return append(list, slidingCases()...)
+}
+
+// slidingCases are shapes for kernels that slide rows of seven taps: tensors read
+// where they lie and packed, one block and two, all widths of a tile, other
+// padding than three columns, and rows of the kernel that are apart.
+func slidingCases() []kernel.Conv {
+	var list []kernel.Conv
+	for w := 1; w <= 31; w++ {
+		list = append(list, conv(1, 4, w, 16, 7, 1, 3, 1))
+	}
+	for pad := range 7 {
+		s := conv(1, 9, 15, 16, 7, 1, 3, 1)
+		s.PadW = pad
+		list = append(list, s)
+	}
+	for h := 1; h <= 9; h++ {
+		list = append(list, conv(2, h, 7, 48, 7, 1, 3, 1), conv(2, h, 8, 25, 7, 1, 3, 1))
+	}
+	for _, k := range []int{1, 2, 4, 5, 8} {
+		s := conv(2, 9, 14, 32, 7, 1, 3, 1)
+		s.KH, s.PadH, s.StrideH, s.DilH = k, k/2, 2, 1
+		list = append(list, s)
+		s.StrideH, s.DilH = 1, 2
+		list = append(list, s)
+		s.StrideH, s.DilH, s.C, s.K, s.Groups = 3, 2, 20, 20, 20
+		list = append(list, s)
+	}
 	return list
 }
 
@@ -107,7 +136,7 @@ func TestForwardMatchesDefinition(t *testing.T) {
 			lines := s.N * s.OutH()
 			ForwardGeneric(want, kerneltest.Widen(x), kerneltest.Widen(w), s, nil, 0, lines)
 			ForwardGeneric(scale, squares(x), squares(w), s, nil, 0, lines)
-			forward(v, got, x, w, s, nil, 0, lines)
+			forward(v, got, x, w, s, nil, part{0, lines, 0, s.C})
 			taps := s.KH * s.KW
 			e := kerneltest.Sum{N: taps, K: kSum, Scales: norms(scale)}.Check(t, shapeName(s), got, want)
 			worst = max(worst, e)
@@ -132,7 +161,7 @@ func TestBackwardInputMatchesDefinition(t *testing.T) {
 			lines := s.N * s.H
 			BackwardInputGeneric(want, kerneltest.Widen(dy), kerneltest.Widen(w), s, 0, lines)
 			BackwardInputGeneric(scale, squares(dy), squares(w), s, 0, lines)
-			backwardInput(v, got, dy, w, s, 0, lines)
+			backwardInput(v, got, dy, w, s, part{0, lines, 0, s.C})
 			taps := s.KH * s.KW
 			e := kerneltest.Sum{N: taps, K: kSum, Scales: norms(scale)}.Check(t, shapeName(s), got, want)
 			worst = max(worst, e)
@@ -152,7 +181,7 @@ func TestBackwardWeightMatchesDefinition(t *testing.T) {
 			lines := s.N * s.OutH()
 			BackwardWeightGeneric(want, kerneltest.Widen(dy), kerneltest.Widen(x), s, 0, lines)
 			BackwardWeightGeneric(scale, squares(dy), squares(x), s, 0, lines)
-			backwardWeight(v, got, dy, x, s, 0, lines)
+			backwardWeight(v, got, dy, x, s, part{0, lines, 0, s.C})
 			terms := lines*s.OutW() + 1
 			e := kerneltest.Sum{N: terms, K: kSum, Scales: norms(scale)}.Check(t, shapeName(s), got, want)
 			worst = max(worst, e)
@@ -172,6 +201,9 @@ func TestRandomGeometries(t *testing.T) {
 				KH: 1 + r.IntN(5), KW: 1 + r.IntN(13), StrideH: 1 + r.IntN(4), StrideW: 1 + r.IntN(4),
 				PadH: r.IntN(6), PadW: r.IntN(9), DilH: 1 + r.IntN(3), DilW: 1 + r.IntN(3),
 			}}
+			if tried%4 == 0 { // rows of seven taps
+				s.KW, s.StrideW, s.DilW, s.PadW = 7, 1, 1, r.IntN(7)
+			}
 			s.K, s.Groups = s.C, s.C
 			if s.Check() != nil {
 				continue
@@ -186,13 +218,13 @@ func TestRandomGeometries(t *testing.T) {
 			yWant, dxWant, dwWant := make([]float32, ny), make([]float32, nx), make([]float32, nw)
 			lo := r.IntN(s.N * s.OutH())
 			hi := lo + r.IntN(s.N*s.OutH()-lo+1)
-			forward(v, y, x, w, s, nil, lo, hi)
+			forward(v, y, x, w, s, nil, part{lo, hi, 0, s.C})
 			ForwardGeneric(yWant, x, w, s, nil, lo, hi)
-			backwardWeight(v, dw, dy, x, s, lo, hi)
+			backwardWeight(v, dw, dy, x, s, part{lo, hi, 0, s.C})
 			BackwardWeightGeneric(dwWant, dy, x, s, lo, hi)
 			lo = r.IntN(s.N * s.H)
 			hi = lo + r.IntN(s.N*s.H-lo+1)
-			backwardInput(v, dx, dy, w, s, lo, hi)
+			backwardInput(v, dx, dy, w, s, part{lo, hi, 0, s.C})
 			BackwardInputGeneric(dxWant, dy, w, s, lo, hi)
 			for name, pair := range map[string][2][]float32{"y": {y, yWant}, "dx": {dx, dxWant}, "dw": {dw, dwWant}} {
 				for i, got := range pair[0] {
@@ -222,6 +254,8 @@ func TestLinesMayBeSplitAnywhere(t *testing.T) {
 			conv(2, 12, 13, 17, 3, 3, 2, 2),
 			conv(1, 300, 40, 8, 7, 1, 3, 1), // more than one chunk
 			conv(1, 70, 100, 16, 3, 2, 1, 1),
+			conv(2, 17, 14, 16, 7, 1, 3, 1),
+			conv(2, 11, 7, 48, 7, 1, 3, 1),
 		}
 		for i, s := range shapes {
 			nx, ny, nw := sizes(s)
@@ -232,9 +266,9 @@ func TestLinesMayBeSplitAnywhere(t *testing.T) {
 				size  int
 				run   func(dst []float32, lo, hi int)
 			}{
-				{"forward", s.N * s.OutH(), ny, func(dst []float32, lo, hi int) { forward(v, dst, x, w, s, nil, lo, hi) }},
-				{"backward input", s.N * s.H, nx, func(dst []float32, lo, hi int) { backwardInput(v, dst, y, w, s, lo, hi) }},
-				{"backward weight", s.N * s.OutH(), nw, func(dst []float32, lo, hi int) { backwardWeight(v, dst, y, x, s, lo, hi) }},
+				{"forward", s.N * s.OutH(), ny, func(dst []float32, lo, hi int) { forward(v, dst, x, w, s, nil, part{lo, hi, 0, s.C}) }},
+				{"backward input", s.N * s.H, nx, func(dst []float32, lo, hi int) { backwardInput(v, dst, y, w, s, part{lo, hi, 0, s.C}) }},
+				{"backward weight", s.N * s.OutH(), nw, func(dst []float32, lo, hi int) { backwardWeight(v, dst, y, x, s, part{lo, hi, 0, s.C}) }},
 			} {
 				want := make([]float32, k.size)
 				k.run(want, 0, k.lines)
@@ -250,6 +284,48 @@ func TestLinesMayBeSplitAnywhere(t *testing.T) {
 	})
 }
 
+// Neither the number of threads nor the cut that follows from it shows.
+func TestPartsMakeUpTheWhole(t *testing.T) {
+	shapes := []kernel.Conv{
+		conv(9, 14, 14, 24, 7, 1, 3, 1),  // between images
+		conv(3, 14, 14, 100, 3, 1, 1, 1), // between channels
+		conv(1, 7, 7, 768, 7, 1, 3, 1),   // of AVX-512's pairs
+		conv(1, 100, 40, 16, 7, 1, 3, 1), // between lines
+		conv(2, 120, 41, 33, 3, 2, 1, 1), // all of them
+		conv(1, 2, 2, 5, 3, 1, 1, 1),     // not at all
+		conv(0, 2, 2, 5, 3, 1, 1, 1),
+	}
+	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
+		defer func(old cpu.Variant) { fast = old }(fast)
+		fast = v
+		for i, s := range shapes {
+			nx, ny, nw := sizes(s)
+			x, y, w := fill(t, nx, uint64(i)), fill(t, ny, uint64(i)+100), fill(t, nw, uint64(i)+200)
+			residual, scale := fill(t, ny, uint64(i)+300), fill(t, s.C, uint64(i)+400)
+			e := &kernel.Epilogue[float32]{Bias: scale, Scale: scale, Residual: residual, Act: kernel.GELU}
+			out, dx, dw := make([]float32, ny), make([]float32, nx), make([]float32, nw)
+			forward(v, out, x, w, s, e, part{0, s.N * s.OutH(), 0, s.C})
+			backwardInput(v, dx, y, w, s, part{0, s.N * s.H, 0, s.C})
+			backwardWeight(v, dw, y, x, s, part{0, s.N * s.OutH(), 0, s.C})
+			for _, threads := range []int{1, 2, 7} {
+				p := pool.New(threads)
+				what := fmt.Sprintf("%s, %d threads", shapeName(s), threads)
+				got := append([]float32(nil), residual...)
+				e.Residual = got // into the residual
+				Convolve(p, got, x, w, s, e)
+				e.Residual = residual
+				kerneltest.Equal(t, "forward "+what, got, out)
+				got = fill(t, nx, 1)
+				InputGradient(p, got, y, w, s)
+				kerneltest.Equal(t, "gradient of the input "+what, got, dx)
+				got = fill(t, nw, 1)
+				WeightGradient(p, got, y, x, s)
+				kerneltest.Equal(t, "gradient of the weights "+what, got, dw)
+			}
+		}
+	})
+}
+
 // The parts of dst that a call was not asked for stay as they were.
 func TestOtherLinesStayUntouched(t *testing.T) {
 	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
@@ -259,7 +335,7 @@ func TestOtherLinesStayUntouched(t *testing.T) {
 		for i := range y {
 			y[i] = -77
 		}
-		forward(v, y, x, w, s, nil, 7, 11)
+		forward(v, y, x, w, s, nil, part{7, 11, 0, s.C})
 		line := s.OutW() * s.C
 		for i, got := range y {
 			if inside := i >= 7*line && i < 11*line; !inside && got != -77 {
@@ -277,7 +353,7 @@ func TestEpilogueMatchesItsDefinition(t *testing.T) {
 			x, w := fill(t, nx, 1), fill(t, nw, 2)
 			bias, scale, residual := fill(t, s.C, 3), fill(t, s.C, 4), fill(t, lines*s.OutW()*stride, 5)
 			plain := make([]float32, ny)
-			forward(v, plain, x, w, s, nil, 0, lines)
+			forward(v, plain, x, w, s, nil, part{0, lines, 0, s.C})
 			for i := range 64 {
 				e := kernel.Epilogue[float32]{ActLast: i&1 != 0, Act: []kernel.Activation{kernel.Identity, kernel.ReLU, kernel.GELU, kernel.SiLU}[i>>1&3]}
 				if i&8 != 0 {
@@ -291,7 +367,7 @@ func TestEpilogueMatchesItsDefinition(t *testing.T) {
 				}
 				what := fmt.Sprintf("%s, bias %v, scale %v, residual %v, %v, last %v", shapeName(s), e.Bias != nil, e.Scale != nil, e.Residual != nil, e.Act, e.ActLast)
 				got, want := kerneltest.Guarded(t, ny), append([]float32(nil), plain...)
-				forward(v, got, x, w, s, &e, 0, lines)
+				forward(v, got, x, w, s, &e, part{0, lines, 0, s.C})
 				for r := range lines * s.OutW() {
 					e.Row(want[r*s.C:][:s.C], r, 0, s.C)
 				}
@@ -306,9 +382,9 @@ func TestEpilogueMatchesItsDefinition(t *testing.T) {
 					e.ResidualStride = 0
 					same := append([]float32(nil), residual[:ny]...)
 					e.Residual = append([]float32(nil), same...)
-					forward(v, got, x, w, s, &e, 0, lines)
+					forward(v, got, x, w, s, &e, part{0, lines, 0, s.C})
 					e.Residual = same
-					forward(v, same, x, w, s, &e, 0, lines)
+					forward(v, same, x, w, s, &e, part{0, lines, 0, s.C})
 					kerneltest.Equal(t, what+", into the residual", same, got)
 				}
 			}
@@ -322,11 +398,11 @@ func TestLargeResidualIsReadInParts(t *testing.T) {
 		nx, ny, nw := sizes(s)
 		x, w, y, plain := fill(t, nx, 1), fill(t, nw, 2), fill(t, ny, 3), make([]float32, ny)
 		want := append([]float32(nil), y...)
-		forward(v, plain, x, w, s, nil, 0, s.H)
+		forward(v, plain, x, w, s, nil, part{0, s.H, 0, s.C})
 		for i, p := range plain {
 			want[i] += p
 		}
-		forward(v, y, x, w, s, &kernel.Epilogue[float32]{Residual: y}, 0, s.H)
+		forward(v, y, x, w, s, &kernel.Epilogue[float32]{Residual: y}, part{0, s.H, 0, s.C})
 		kerneltest.Equal(t, "sum", y, want)
 	})
 }
@@ -336,17 +412,20 @@ func TestLargeResidualIsReadInParts(t *testing.T) {
 func TestSpecialValuesSpreadAlike(t *testing.T) {
 	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
 		nan, inf := float32(math.NaN()), float32(math.Inf(1))
-		for i, s := range []kernel.Conv{conv(1, 9, 10, 11, 3, 1, 1, 1), conv(1, 9, 8, 16, 3, 2, 1, 1), conv(2, 7, 7, 8, 7, 1, 3, 1)} {
+		for i, s := range []kernel.Conv{
+			conv(1, 9, 10, 11, 3, 1, 1, 1), conv(1, 9, 8, 16, 3, 2, 1, 1),
+			conv(2, 7, 7, 8, 7, 1, 3, 1), conv(2, 7, 7, 32, 7, 1, 3, 1), conv(1, 7, 17, 16, 7, 1, 3, 1),
+		} {
 			nx, ny, nw := sizes(s)
 			x, dy, w := fill(t, nx, uint64(i)), fill(t, ny, uint64(i)+10), fill(t, nw, uint64(i)+20)
 			x[nx/3], x[nx/2], x[2*nx/3] = nan, inf, -inf
 			dy[ny/3], dy[ny/2], dy[2*ny/3] = nan, inf, -inf
 			x[5], x[6] = math.SmallestNonzeroFloat32, -0x1p-130
 			y, yWant := make([]float32, ny), make([]float32, ny)
-			forward(v, y, x, w, s, nil, 0, s.N*s.OutH())
+			forward(v, y, x, w, s, nil, part{0, s.N * s.OutH(), 0, s.C})
 			ForwardGeneric(yWant, x, w, s, nil, 0, s.N*s.OutH())
 			dx, dxWant := make([]float32, nx), make([]float32, nx)
-			backwardInput(v, dx, dy, w, s, 0, s.N*s.H)
+			backwardInput(v, dx, dy, w, s, part{0, s.N * s.H, 0, s.C})
 			BackwardInputGeneric(dxWant, dy, w, s, 0, s.N*s.H)
 			for name, pair := range map[string][2][]float32{"forward": {y, yWant}, "backward input": {dx, dxWant}} {
 				for j, got := range pair[0] {
@@ -371,7 +450,7 @@ func TestDenormalsAreKept(t *testing.T) {
 		for i := range w {
 			w[i] = 3
 		}
-		forward(v, y, x, w, s, nil, 0, 3)
+		forward(v, y, x, w, s, nil, part{0, 3, 0, s.C})
 		for i, got := range y {
 			if got != 3*math.SmallestNonzeroFloat32 {
 				t.Fatalf("element %d: got %v", i, got)

@@ -4,9 +4,13 @@ import "github.com/winnow-go/winnow/internal/kernel"
 
 // ForwardGeneric is the definition of Forward.
 func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Epilogue[T], lo, hi int) {
+	forwardGeneric(dst, x, w, s, epi, part{lo, hi, 0, s.C})
+}
+
+func forwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Epilogue[T], p part) {
 	oh, ow, c := s.OutH(), s.OutW(), s.C
-	y := make([]T, c) // dst may be the epilogue's residual
-	for line := lo; line < hi; line++ {
+	y := make([]T, p.c1-p.c0) // dst may be the epilogue's residual
+	for line := p.lo; line < p.hi; line++ {
 		n, i := line/oh, line%oh
 		for j := range ow {
 			clear(y)
@@ -20,22 +24,26 @@ func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Ep
 					if iw < 0 || iw >= s.W {
 						continue
 					}
-					multiplyAdd(y, x[((n*s.H+ih)*s.W+iw)*c:], w[(kh*s.KW+kw)*c:])
+					multiplyAdd(y, x[((n*s.H+ih)*s.W+iw)*c+p.c0:], w[(kh*s.KW+kw)*c+p.c0:])
 				}
 			}
-			epi.Row(y, line*ow+j, 0, c)
-			copy(dst[(line*ow+j)*c:][:c], y)
+			epi.Row(y, line*ow+j, p.c0, c)
+			copy(dst[(line*ow+j)*c+p.c0:], y)
 		}
 	}
 }
 
 // BackwardInputGeneric is the definition of BackwardInput.
 func BackwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, lo, hi int) {
+	backwardInputGeneric(dx, dy, w, s, part{lo, hi, 0, s.C})
+}
+
+func backwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, p part) {
 	oh, ow, c := s.OutH(), s.OutW(), s.C
-	for line := lo; line < hi; line++ {
+	for line := p.lo; line < p.hi; line++ {
 		n, ih := line/s.H, line%s.H
 		for iw := range s.W {
-			d := dx[(line*s.W+iw)*c:][:c]
+			d := dx[(line*s.W+iw)*c:][p.c0:p.c1]
 			clear(d)
 			for kh := range s.KH {
 				i, ok := source(ih+s.PadH-kh*s.DilH, s.StrideH, oh)
@@ -47,7 +55,7 @@ func BackwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, lo, hi i
 					if !ok {
 						continue
 					}
-					multiplyAdd(d, dy[((n*oh+i)*ow+j)*c:], w[(kh*s.KW+kw)*c:])
+					multiplyAdd(d, dy[((n*oh+i)*ow+j)*c+p.c0:], w[(kh*s.KW+kw)*c+p.c0:])
 				}
 			}
 		}
@@ -64,8 +72,12 @@ func source(at, stride, n int) (int, bool) {
 
 // BackwardWeightGeneric is the definition of BackwardWeight.
 func BackwardWeightGeneric[T kernel.Float](dw, dy, x []T, s kernel.Conv, lo, hi int) {
+	backwardWeightGeneric(dw, dy, x, s, part{lo, hi, 0, s.C})
+}
+
+func backwardWeightGeneric[T kernel.Float](dw, dy, x []T, s kernel.Conv, p part) {
 	oh, ow, c := s.OutH(), s.OutW(), s.C
-	for line := lo; line < hi; line++ {
+	for line := p.lo; line < p.hi; line++ {
 		n, i := line/oh, line%oh
 		for kh := range s.KH {
 			ih := i*s.StrideH - s.PadH + kh*s.DilH
@@ -73,13 +85,13 @@ func BackwardWeightGeneric[T kernel.Float](dw, dy, x []T, s kernel.Conv, lo, hi 
 				continue
 			}
 			for kw := range s.KW {
-				d := dw[(kh*s.KW+kw)*c:][:c]
+				d := dw[(kh*s.KW+kw)*c:][p.c0:p.c1]
 				for j := range ow {
 					iw := j*s.StrideW - s.PadW + kw*s.DilW
 					if iw < 0 || iw >= s.W {
 						continue
 					}
-					multiplyAdd(d, dy[(line*ow+j)*c:], x[((n*s.H+ih)*s.W+iw)*c:])
+					multiplyAdd(d, dy[(line*ow+j)*c+p.c0:], x[((n*s.H+ih)*s.W+iw)*c+p.c0:])
 				}
 			}
 		}

@@ -21,6 +21,7 @@ type scratch struct {
 	columns []columns
 	lines   []lineTaps
 	sums    []runSums
+	groups  []group
 }
 
 // span is the range [lo,hi).
@@ -48,31 +49,31 @@ func (s *scratch) valid(a axis) []span {
 	return s.spans
 }
 
-// group is one or two blocks of 8 neighbouring channels, which are packed
-// together because they share cache lines.
+// group is one or two blocks of neighbouring channels, a block being those of
+// one vector. Two are packed together where they share cache lines.
 type group struct {
+	*vectors
 	c0     int // first channel
 	blocks int
-	mask   *[lanes]int32 // lanes of the only block, if it is not full
+	rest   int    // channels of the only block, if it is not full
+	mask   *int32 // and where they are
 }
 
-// eachGroup calls f for all groups of c channels.
-func eachGroup(c int, f func(group)) {
-	c0 := 0
-	for ; c0+2*lanes <= c; c0 += 2 * lanes {
-		f(group{c0: c0, blocks: 2})
-	}
-	if c0+lanes <= c {
-		f(group{c0: c0, blocks: 1})
-		c0 += lanes
-	}
-	if c0 < c {
-		var mask [lanes]int32
-		for i := range c - c0 {
-			mask[i] = -1
+// cut cuts a part's channels into groups of so many blocks and fewer.
+func (s *scratch) cut(v *vectors, p part, blocks int) []group {
+	s.groups = s.groups[:0]
+	for c0 := p.c0; c0 < p.c1; {
+		g := group{vectors: v, c0: c0, blocks: blocks}
+		if c0+blocks*v.lanes > p.c1 {
+			g.blocks = 1
+			if n := p.c1 - c0; n < v.lanes {
+				g.rest, g.mask = n, v.mask(n)
+			}
 		}
-		f(group{c0: c0, blocks: 1, mask: &mask})
+		s.groups = append(s.groups, g)
+		c0 += g.blocks * v.lanes
 	}
+	return s.groups
 }
 
 // pack copies the group's channels of rows x n pixels to planes that are plane
@@ -82,11 +83,11 @@ func (g group) pack(dst, src []float32, n, pitch, rows, dstRow, srcRow, plane in
 	switch {
 	case n == 0 || rows == 0:
 	case g.blocks == 2:
-		pack2(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, 4*plane)
+		g.pack2(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, 4*plane)
 	case g.mask == nil:
-		pack1(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow)
+		g.pack1(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow)
 	default:
-		packMasked(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, &g.mask[0])
+		g.packMasked(&dst[0], &src[g.c0], n, 4*pitch, rows, 4*dstRow, 4*srcRow, g.mask)
 	}
 }
 
@@ -97,7 +98,7 @@ func (g group) pack(dst, src []float32, n, pitch, rows, dstRow, srcRow, plane in
 func (g group) packRows(dst, src []float32, l layout, width, c, lo, hi, plane int) {
 	for r := range l.split {
 		if first, n := l.run(r); n > 0 && lo < hi {
-			g.pack(dst[l.slot(first)*lanes:], src[(lo*width+first)*c:], n, l.split*c, hi-lo, l.pitch*lanes, width*c, plane)
+			g.pack(dst[l.slot(first)*l.lanes:], src[(lo*width+first)*c:], n, l.split*c, hi-lo, l.pitch*l.lanes, width*c, plane)
 		}
 	}
 }
@@ -136,6 +137,5 @@ func eachChunk(a axis, lo, hi, maxRows int, f func(chunk)) {
 // maxRows is how many rows of pixels a chunk may hold, at least as many as one
 // line needs and at most a whole image.
 func maxRows(a axis, bytesPerRow int) int {
-	need := (a.k-1)*a.dil + 1
-	return min(a.src, max(need, planeBytes/bytesPerRow))
+	return min(a.src, max(a.reach(), planeBytes/bytesPerRow))
 }

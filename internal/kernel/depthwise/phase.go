@@ -8,6 +8,9 @@ type axis struct {
 	transposed          bool // the gradient with respect to the input
 }
 
+// reach is how many sources one output touches, with those between its taps.
+func (a axis) reach() int { return (a.k-1)*a.dil + 1 }
+
 // phases is the number of phases: 1 for a forward pass, the stride for a
 // gradient, where the taps that reach an input pixel are those that agree with
 // it modulo the stride.
@@ -59,6 +62,9 @@ type phase struct {
 	taps               int
 	at0, atStep        int
 }
+
+// leftmost is the lowest source of output 0.
+func (p phase) leftmost() int { return min(p.at0, p.at0+(p.taps-1)*p.atStep) }
 
 // valid is the range of taps whose source for output number j is in [0,n).
 func (p phase) valid(j, n int) (lo, hi int) {

@@ -1,10 +1,7 @@
 package depthwise
 
-// lanes is the number of channels in a plane.
-const lanes = 8
-
-// layout says where the pixels of a tensor's row lie in a plane: 8 channels,
-// packed, with zeros where the padding is. Columns are numbered from the left
+// layout says where the pixels of a tensor's row lie in a plane: the channels
+// of one vector, packed, with zeros where the padding is. Columns are numbered from the left
 // margin on and dealt out to split runs, column q to run q mod split, so that
 // the columns that one tap reads for neighbouring outputs are neighbours.
 type layout struct {
@@ -13,11 +10,12 @@ type layout struct {
 	split  int
 	slots  int // columns of one run
 	pitch  int // columns from one row of the plane to the next
+	lanes  int // channels
 }
 
 // newLayout is the layout that correlating along a needs.
-func newLayout(a axis) layout {
-	l := layout{split: 1}
+func newLayout(a axis, lanes int) layout {
+	l := layout{split: 1, lanes: lanes}
 	last := 0 // the largest source that is touched, in the tensor or not
 	for r := range a.phases() {
 		p := a.phase(r)
@@ -34,7 +32,7 @@ func newLayout(a axis) layout {
 	l.pitch = l.split * l.slots
 	// Rows an odd number of cache lines apart do not compete for the same
 	// cache sets.
-	for l.pitch%4 != 2 {
+	for l.pitch*lanes%32 != 16 {
 		l.pitch++
 	}
 	return l
@@ -51,4 +49,18 @@ func (l layout) slot(at int) int {
 func (l layout) run(r int) (first, n int) {
 	first = ((r-l.margin)%l.split + l.split) % l.split
 	return first, max(l.width-first+l.split-1, 0) / l.split
+}
+
+// clearMargins clears the columns of rows of a plane that are not packed.
+func (l layout) clearMargins(plane []float32, rows int) {
+	if l.split > 1 {
+		clear(plane[:rows*l.pitch*l.lanes])
+		return
+	}
+	for range rows {
+		row := plane[:l.pitch*l.lanes]
+		plane = plane[len(row):]
+		clear(row[:l.margin*l.lanes])
+		clear(row[(l.margin+l.width)*l.lanes:])
+	}
 }

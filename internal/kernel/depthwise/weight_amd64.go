@@ -4,66 +4,75 @@ package depthwise
 
 import "unsafe"
 
-// maxTaps is the number of taps of a weight gradient that the registers hold.
-const maxTaps = 11
-
 // weightGradient is the gradient with respect to the weights.
 type weightGradient struct {
+	*vectors
 	dw, dy, x []float32
 	c         int
 	row, col  axis
 }
 
-// run adds the contribution of the output lines [lo,hi), channels in the outer
-// loop. Every sum stays in registers for a chunk of lines; loops are such that
-// its terms come in the order of the output's pixels.
-func (w *weightGradient) run(lo, hi int) {
-	if lo == hi {
+// run adds a part's contribution, chunk after chunk of its lines, and of each
+// group after group of its channels. Every sum stays in registers for a chunk;
+// loops are such that its terms come in the order of the output's pixels.
+func (w *weightGradient) run(p part) {
+	if p.empty() {
 		return
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	if w.sliding(w.col) {
+		w.slide(s, p)
+		return
+	}
 
-	l := newLayout(w.col)
-	rows := maxRows(w.row, 2*4*lanes*(l.pitch+w.col.out))
-	plane := rows * l.pitch * lanes
-	yPlane := rows * w.col.out * lanes
+	l := newLayout(w.col, w.lanes)
+	groups := s.cut(w.vectors, p, w.blocks)
+	blocks := groups[0].blocks
+	rows := maxRows(w.row, blocks*4*w.lanes*(l.pitch+w.col.out))
+	plane := rows * l.pitch * w.lanes
+	yPlane := rows * w.col.out * w.lanes
 	taps := w.row.k * w.col.k
-	weight := taps * lanes
-	memory := s.take(2*plane + 2*yPlane + 2*weight)
-	planes, memory := memory[:2*plane], memory[2*plane:]
-	yPlanes, weights := memory[:2*yPlane], memory[2*yPlane:]
-	clear(planes) // the margins stay 0 from now on
+	weight := taps * w.lanes
+	memory := s.take(blocks*(plane+yPlane) + len(groups)*blocks*weight)
+	planes, memory := memory[:blocks*plane], memory[blocks*plane:]
+	yPlanes, weights := memory[:blocks*yPlane], memory[blocks*yPlane:]
+	for b := range blocks {
+		l.clearMargins(planes[b*plane:], rows) // and so they stay
+	}
 	valid := s.valid(w.row)
-
-	eachGroup(w.c, func(g group) {
-		g.pack(weights, w.dw, taps, w.c, 1, 0, 0, weight)
-		p := sums{
-			group: g, sum: &weights[0], x: &planes[0], dy: &yPlanes[0],
-			xPlane: 4 * plane, dyPlane: 4 * yPlane, weight: 4 * weight,
-			xRow: 4 * lanes * w.row.stride * l.pitch, dyRow: 4 * lanes * w.col.out, cols: w.col.out,
+	for i, g := range groups {
+		g.pack(weights[i*blocks*weight:], w.dw, taps, w.c, 1, 0, 0, weight)
+	}
+	listed := chunk{} // the one that s.sums is for
+	eachChunk(w.row, p.lo, p.hi, rows, func(k chunk) {
+		if k.n == 0 {
+			return // lines that see nothing but padding
 		}
-		listed := chunk{} // the one that s.sums is for
-		eachChunk(w.row, lo, hi, rows, func(k chunk) {
-			if k.n == 0 {
-				return // lines that see nothing but padding
-			}
+		if k.first != listed.first || k.end != listed.end {
+			w.list(s, k, l, valid)
+			listed = k
+		}
+		for i, g := range groups {
 			g.packRows(planes, w.x, l, w.col.src, w.c, k.rows, k.rows+k.n, plane)
 			g.pack(yPlanes, w.dy[k.line*w.col.out*w.c:], (k.end-k.first)*w.col.out, w.c, 1, 0, 0, yPlane)
-			if k.first != listed.first || k.end != listed.end {
-				w.list(s, k, l, valid)
-				listed = k
+			t := tapSums{
+				group: g, sum: &weights[i*blocks*weight], x: &planes[0], dy: &yPlanes[0],
+				xPlane: 4 * plane, dyPlane: 4 * yPlane, weight: 4 * weight,
+				xRow: 4 * w.lanes * w.row.stride * l.pitch, dyRow: 4 * w.lanes * w.col.out, cols: w.col.out,
 			}
 			for i := range s.sums {
-				p.add(&s.sums[i])
+				t.add(&s.sums[i])
 			}
-		})
-		w.unpack(g, weights, weight)
+		}
 	})
+	for i, g := range groups {
+		w.unpack(g, weights[i*blocks*weight:], weight)
+	}
 }
 
-// runSums is one call of the assembly: some taps, over lines that all see
-// them. Distances are in bytes.
+// runSums is one call of the assembly: some taps, or rows of seven, over lines
+// that all see them. Distances are in bytes.
 type runSums struct {
 	sum, x, dy  int // where they begin
 	lines, taps int
@@ -89,14 +98,14 @@ func (w *weightGradient) list(s *scratch, k chunk, l layout, valid []span) {
 			}
 			for b := 0; b < w.col.k && v.lo < v.hi; b += size {
 				r := runSums{
-					sum:   4 * lanes * (v.lo*w.col.k + b),
-					x:     4 * lanes * l.pitch * (rp.at0 + v.lo*rp.atStep + o*rp.advance - from),
-					dy:    4 * lanes * w.col.out * (o - k.first),
+					sum:   4 * l.lanes * (v.lo*w.col.k + b),
+					x:     4 * l.lanes * l.pitch * (rp.at0 + v.lo*rp.atStep + o*rp.advance - from),
+					dy:    4 * l.lanes * w.col.out * (o - k.first),
 					lines: end - o,
 				}
 				for i := range v.hi - v.lo {
 					for q := b; q < min(b+size, w.col.k); q++ {
-						r.offs[r.taps] = 4 * lanes * (i*rp.atStep*l.pitch + l.slot(cp.at0+q*cp.atStep))
+						r.offs[r.taps] = 4 * l.lanes * (i*rp.atStep*l.pitch + l.slot(cp.at0+q*cp.atStep))
 						r.taps++
 					}
 				}
@@ -107,9 +116,9 @@ func (w *weightGradient) list(s *scratch, k chunk, l layout, valid []span) {
 	}
 }
 
-// sums is what the sums of one group of channels have in common; distances are
+// tapSums is what the sums of one group of channels have in common; distances are
 // in bytes.
-type sums struct {
+type tapSums struct {
 	group
 	sum, x, dy              *float32
 	xPlane, dyPlane, weight int // from one block to the next
@@ -127,13 +136,13 @@ func (s span) within(lo, hi int) span {
 func (w *weightGradient) unpack(g group, sums []float32, weight int) {
 	taps := w.row.k * w.col.k
 	for b := range g.blocks {
-		c0, from := g.c0+b*lanes, sums[b*weight:]
+		c0, from := g.c0+b*w.lanes, sums[b*weight:]
 		if g.mask == nil {
-			unpack1(&w.dw[c0], &from[0], taps, 4*w.c)
+			g.unpack1(&w.dw[c0], &from[0], taps, 4*w.c)
 			continue
 		}
 		for t := range taps {
-			copy(w.dw[t*w.c+c0:][:w.c-c0], from[t*lanes:])
+			copy(w.dw[t*w.c+c0:][:g.rest], from[t*w.lanes:])
 		}
 	}
 }
@@ -142,34 +151,8 @@ func (w *weightGradient) unpack(g group, sums []float32, weight int) {
 // preempted.
 //
 //go:noinline
-func (p *sums) add(r *runSums) {
-	s, x, dy := advance(p.sum, r.sum), advance(p.x, r.x), advance(p.dy, r.dy)
-	o, lines := &r.offs[0], r.lines
-	cols, xRow, dyRow, blocks, xPlane, dyPlane, weight := p.cols, p.xRow, p.dyRow, p.blocks, p.xPlane, p.dyPlane, p.weight
-	switch r.taps {
-	case 1:
-		gradient1(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 2:
-		gradient2(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 3:
-		gradient3(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 4:
-		gradient4(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 5:
-		gradient5(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 6:
-		gradient6(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 7:
-		gradient7(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 8:
-		gradient8(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 9:
-		gradient9(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 10:
-		gradient10(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	case 11:
-		gradient11(s, x, o, dy, cols, lines, xRow, dyRow, blocks, xPlane, dyPlane, weight)
-	}
+func (t *tapSums) add(r *runSums) {
+	t.gradient[r.taps-1](advance(t.sum, r.sum), advance(t.x, r.x), &r.offs[0], advance(t.dy, r.dy), t.cols, r.lines, t.xRow, t.dyRow, t.blocks, t.xPlane, t.dyPlane, t.weight)
 }
 
 // advance is p moved on by that many bytes, within the same slice.
