@@ -11,11 +11,11 @@ import (
 
 // bench runs f with every variant and reports ns per element of the input.
 func bench(b *testing.B, shape string, elements int, f func()) {
-	was := useAVX2
-	defer func() { useAVX2 = was }()
+	was := chosen
+	defer func() { chosen = was }()
 	for _, v := range cpu.Variants() {
 		b.Run(fmt.Sprintf("shape=%s/impl=%s", shape, v), func(b *testing.B) {
-			useAVX2 = v != cpu.Generic
+			chosen = v
 			b.SetBytes(int64(4 * elements))
 			for b.Loop() {
 				f()

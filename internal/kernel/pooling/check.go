@@ -7,8 +7,13 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 )
 
-// useAVX2 chooses the assembly; the conformance suite switches it.
-var useAVX2 = cpu.Has(cpu.AVX2)
+// chosen is the variant that runs; the conformance suite replaces it.
+var chosen = fastest()
+
+func fastest() cpu.Variant {
+	all := cpu.Variants()
+	return all[len(all)-1]
+}
 
 // check panics unless the window fits, [lo,hi) lies in [0,limit) and the
 // slices hold n input and m output elements.

@@ -2,30 +2,43 @@
 
 package pooling
 
-import "github.com/winnow-go/winnow/internal/kernel"
+import (
+	"github.com/winnow-go/winnow/internal/cpu"
+	"github.com/winnow-go/winnow/internal/kernel"
+)
 
 //go:generate go run -C ../_asm ./pooling -out ../pooling/avx2_amd64.s -stubs ../pooling/avx2_amd64.go -pkg pooling
+//go:generate go run -C ../_asm ./pooling -avx512 -out ../pooling/avx512_amd64.s -stubs ../pooling/avx512_amd64.go -pkg pooling
 
 func maxLines(dst []float32, index []int32, x []float32, g kernel.Window, lo, hi int) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		MaxGeneric(dst, index, x, g, lo, hi)
 		return
 	}
 	runs(g, lo, hi, func(r run) {
-		switch {
-		case r.kh == 0 || r.kw == 0:
+		if r.kh == 0 || r.kw == 0 {
 			empty(dst, index, r.out, r.pixels*g.C)
+			return
+		}
+		to, from := &dst[r.out], &x[r.in]
+		down, right := int32(g.DilH*g.W), int32(g.DilW)
+		switch {
+		case index == nil && chosen == cpu.AVX512:
+			maxAVX512(to, from, r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C)
 		case index == nil:
-			maxAVX2(&dst[r.out], &x[r.in], r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C)
+			maxAVX2(to, from, r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C)
+		case chosen == cpu.AVX512:
+			maxIndexAVX512(to, from, r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C,
+				&index[r.out], int32(r.at), int32(g.StrideW), down, right)
 		default:
-			maxIndexAVX2(&dst[r.out], &x[r.in], r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C,
-				&index[r.out], int32(r.at), int32(g.StrideW), int32(g.DilH*g.W), int32(g.DilW))
+			maxIndexAVX2(to, from, r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C,
+				&index[r.out], int32(r.at), int32(g.StrideW), down, right)
 		}
 	})
 }
 
 func averageLines(dst, x []float32, g kernel.Window, countIncludePad bool, lo, hi int) {
-	if !useAVX2 {
+	if chosen == cpu.Generic {
 		AverageGeneric(dst, x, g, countIncludePad, lo, hi)
 		return
 	}
@@ -38,17 +51,25 @@ func averageLines(dst, x []float32, g kernel.Window, countIncludePad bool, lo, h
 			}
 			return
 		}
-		averageAVX2(&dst[r.out], &x[r.in], r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C, d)
+		averageOf(&dst[r.out], &x[r.in], r.pixels, r.kh, r.kw, r.pixelStep, r.rowStep, r.colStep, g.C, d)
 	})
 }
 
 func global(dst, x []float32, n0, n1, hw, c int) {
-	if !useAVX2 || hw == 0 {
+	if chosen == cpu.Generic || hw == 0 {
 		GlobalGeneric(dst, x, n0, n1, hw, c)
 		return
 	}
 	for n := n0; n < n1; n++ {
-		averageAVX2(&dst[n*c], &x[n*hw*c], 1, 1, hw, 0, 0, 4*c, c, float32(hw))
+		averageOf(&dst[n*c], &x[n*hw*c], 1, 1, hw, 0, 0, 4*c, c, float32(hw))
+	}
+}
+
+func averageOf(dst, x *float32, pixels, kh, kw, pixelStep, rowStep, colStep, c int, divisor float32) {
+	if chosen == cpu.AVX512 {
+		averageAVX512(dst, x, pixels, kh, kw, pixelStep, rowStep, colStep, c, divisor)
+	} else {
+		averageAVX2(dst, x, pixels, kh, kw, pixelStep, rowStep, colStep, c, divisor)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 
 // eachVariant runs f with every variant switched on in turn.
 func eachVariant(t *testing.T, f func(t *testing.T)) {
-	was := useAVX2
-	t.Cleanup(func() { useAVX2 = was })
+	was := chosen
+	t.Cleanup(func() { chosen = was })
 	kerneltest.EachVariant(t, func(t *testing.T, v cpu.Variant) {
-		useAVX2 = v != cpu.Generic
+		chosen = v
 		f(t)
 	})
 }

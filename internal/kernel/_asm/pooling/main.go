@@ -1,12 +1,17 @@
-// Command pooling generates the AVX2 kernels of internal/kernel/pooling: each
-// goes over a run of output pixels whose windows have the same taps inside the
-// image, channels in blocks of four vectors, one vector, and a masked rest.
+// Command pooling generates the AVX2 kernels of internal/kernel/pooling, or with
+// -avx512 those for AVX-512: each goes over a run of output pixels whose windows
+// have the same taps inside the image, channels in blocks of four vectors, one
+// vector, and a masked rest.
 package main
 
 import (
+	"flag"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/winnow-go/winnow/internal/kernel/_asm/rows"
 )
 
 // frame is large enough that the assembler adds the check of the stack at
@@ -14,55 +19,86 @@ import (
 const frame = 128
 
 // tail holds 8 words of ones and 8 of zeros: read from word 8-n on, it is the
-// mask of n lanes.
+// mask of n lanes of AVX2.
 var tail Mem
 
+// wide is AVX-512: vectors of 16, and masks in registers of their own.
+var wide bool
+
 func main() {
+	flag.BoolVar(&wide, "avx512", false, "generate the AVX-512 kernels")
+	flag.Parse()
 	ConstraintExpr("amd64,!purego")
-	tail = GLOBL("tailMask", 8|16) // RODATA, NOPTR
-	for i := range 16 {
-		v := uint32(0xffffffff)
-		if i >= 8 {
-			v = 0
+	variant := "AVX512"
+	if !wide {
+		variant = "AVX2"
+		tail = GLOBL("tailMask", 8|16) // RODATA, NOPTR
+		for i := range 16 {
+			v := uint32(0xffffffff)
+			if i >= 8 {
+				v = 0
+			}
+			DATA(4*i, U32(v))
 		}
-		DATA(4*i, U32(v))
 	}
 	const args = "dst, x *float32, pixels, kh, kw, pixelStep, rowStep, colStep, c int"
-	pool("maxAVX2", "func("+args+")", false, maximum,
-		"maxAVX2 writes the maxima of kh x kw taps, at least one, for c > 0 channels of pixels > 0 outputs that follow",
+	pool("max"+variant, "func("+args+")", false, maximum,
+		"max"+variant+" writes the maxima of kh x kw taps, at least one, for c > 0 channels of pixels > 0 outputs that follow",
 		"each other in dst. x is the first tap of the first output; the steps are bytes.")
-	pool("maxIndexAVX2", "func("+args+", index *int32, at, atPixel, atRow, atCol int32)", true, maximum,
-		"maxIndexAVX2 is maxAVX2 and writes to index the number of each winning tap: at for the first, and so much more",
+	pool("maxIndex"+variant, "func("+args+", index *int32, at, atPixel, atRow, atCol int32)", true, maximum,
+		"maxIndex"+variant+" is max"+variant+" and writes to index the number of each winning tap: at for the first, and so much more",
 		"for every pixel, row and column.")
-	pool("averageAVX2", "func("+args+", divisor float32)", false, average,
-		"averageAVX2 is maxAVX2 for the sum of the taps, in their order, over divisor.")
+	pool("average"+variant, "func("+args+", divisor float32)", false, average,
+		"average"+variant+" is max"+variant+" for the sum of the taps, in their order, over divisor.")
 	Generate()
+}
+
+// lanes are the elements of a vector.
+func lanes() int {
+	if wide {
+		return 16
+	}
+	return 8
+}
+
+func vector() reg.VecVirtual {
+	if wide {
+		return ZMM()
+	}
+	return YMM()
 }
 
 // block is what a body works on: vectors of one output pixel.
 type block struct {
-	n     int // vectors
-	mask  *reg.VecVirtual
-	acc   []reg.VecVirtual
+	n     int              // vectors
+	mask  reg.Virtual      // of the only one, nil if it is whole
+	acc   []reg.VecVirtual // maxima or sums
 	where []reg.VecVirtual // indices of the maxima, nil without
 	at    reg.VecVirtual   // index of the tap
 }
 
 func (b block) load(base reg.Register, k int) reg.VecVirtual {
-	y := YMM()
-	if m := (Mem{Base: base, Disp: 32 * k}); b.mask != nil {
-		VMASKMOVPS(m, *b.mask, y)
-	} else {
-		VMOVUPS(m, y)
+	v, m := vector(), Mem{Base: base, Disp: 4 * lanes() * k}
+	switch {
+	case b.mask == nil:
+		VMOVUPS(m, v)
+	case wide:
+		VMOVUPS_Z(m, b.mask, v)
+	default:
+		VMASKMOVPS(m, b.mask, v)
 	}
-	return y
+	return v
 }
 
-func (b block) store(y reg.VecVirtual, base reg.Register, k int) {
-	if m := (Mem{Base: base, Disp: 32 * k}); b.mask != nil {
-		VMASKMOVPS(y, *b.mask, m)
-	} else {
-		VMOVUPS(y, m)
+func (b block) store(v reg.VecVirtual, base reg.Register, k int) {
+	m := Mem{Base: base, Disp: 4 * lanes() * k}
+	switch {
+	case b.mask == nil:
+		VMOVUPS(v, m)
+	case wide:
+		VMOVUPS(v, b.mask, m)
+	default:
+		VMASKMOVPS(v, b.mask, m)
 	}
 }
 
@@ -79,31 +115,66 @@ func maximum() op {
 			for k := range b.n {
 				b.acc[k] = b.load(p, k)
 				if b.where != nil {
-					VMOVDQA(b.at, b.where[k])
+					move(b.at, b.where[k])
 				}
 			}
 		},
 		tap: func(b block, p reg.Register) {
 			for k := range b.n {
-				v, nan := b.load(p, k), YMM()
-				VCMPPS(U8(3), v, v, nan) // unordered
+				v := b.load(p, k)
+				nan := compare(unordered, v, v)
 				if b.where == nil {
 					VMAXPS(b.acc[k], v, b.acc[k]) // acc if either is NaN or both are zero
-					VBLENDVPS(nan, v, b.acc[k], b.acc[k])
+					blend(nan, v, b.acc[k])
 					continue
 				}
-				wins := YMM()
-				VCMPPS(U8(30), b.acc[k], v, wins) // v > acc
-				VORPS(nan, wins, wins)
-				VBLENDVPS(wins, v, b.acc[k], b.acc[k])
-				VBLENDVPS(wins, b.at, b.where[k], b.where[k])
+				wins := compare(greater, b.acc[k], v)
+				if wide {
+					KORW(nan, wins, wins)
+				} else {
+					VORPS(nan, wins, wins)
+				}
+				blend(wins, v, b.acc[k])
+				blend(wins, b.at, b.where[k])
 			}
 		},
 	}
 }
 
+const (
+	unordered = 3
+	greater   = 30
+)
+
+// compare is a mask of the lanes of b whose relation to a holds.
+func compare(relation uint8, a, b reg.VecVirtual) reg.Virtual {
+	var mask reg.Virtual = vector()
+	if wide {
+		mask = K()
+	}
+	VCMPPS(U8(relation), a, b, mask)
+	return mask
+}
+
+// blend moves the lanes in mask.
+func blend(mask reg.Virtual, from, to reg.VecVirtual) {
+	if wide {
+		VMOVAPS(from, mask, to)
+	} else {
+		VBLENDVPS(mask, from, to, to)
+	}
+}
+
+func move(from, to reg.VecVirtual) {
+	if wide {
+		VMOVDQA32(from, to)
+	} else {
+		VMOVDQA(from, to)
+	}
+}
+
 func average() op {
-	divisor := YMM()
+	divisor := vector()
 	d, err := Param("divisor").Resolve()
 	if err != nil {
 		panic(err)
@@ -112,14 +183,14 @@ func average() op {
 	return op{
 		begin: func(b block, p reg.Register) {
 			for k := range b.n {
-				b.acc[k] = YMM()
+				b.acc[k] = vector()
 				VXORPS(b.acc[k], b.acc[k], b.acc[k])
 			}
 		},
 		tap: func(b block, p reg.Register) {
 			for k := range b.n {
 				if b.mask == nil {
-					VADDPS(Mem{Base: p, Disp: 32 * k}, b.acc[k], b.acc[k])
+					VADDPS(Mem{Base: p, Disp: 4 * lanes() * k}, b.acc[k], b.acc[k])
 				} else {
 					VADDPS(b.load(p, k), b.acc[k], b.acc[k])
 				}
@@ -133,12 +204,17 @@ func average() op {
 	}
 }
 
-// spread puts an int32 argument into every lane of y.
-func spread(name string, y reg.VecVirtual) {
-	g, x := GP32(), XMM()
+// spread puts an int32 argument into every lane of v.
+func spread(name string, v reg.VecVirtual) {
+	g := GP32()
 	Load(Param(name), g)
+	if wide {
+		VPBROADCASTD(g, v)
+		return
+	}
+	x := XMM()
 	VMOVD(g, x)
-	VPBROADCASTD(x, y)
+	VPBROADCASTD(x, v)
 }
 
 func pool(name, signature string, indexed bool, start func() op, doc ...string) {
@@ -159,7 +235,7 @@ func pool(name, signature string, indexed bool, start func() op, doc ...string) 
 	var atPixel, atRow, atCol, first reg.VecVirtual
 	if indexed {
 		index = arg("index")
-		first, atRow, atCol = YMM(), YMM(), YMM()
+		first, atRow, atCol = vector(), vector(), vector()
 		atPixel = first
 		spread("at", first)
 		spread("atRow", atRow)
@@ -172,15 +248,15 @@ func pool(name, signature string, indexed bool, start func() op, doc ...string) 
 	MOVQ(x, src)
 	Load(Param("c"), c)
 
-	body := func(label string, vectors int, mask *reg.VecVirtual) {
-		b := block{n: vectors, mask: mask, acc: []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}[:vectors]}
-		row := YMM()
+	body := func(label string, vectors int, mask reg.Virtual) {
+		b := block{n: vectors, mask: mask, acc: []reg.VecVirtual{vector(), vector(), vector(), vector()}[:vectors]}
+		row := vector()
 		if indexed {
-			b.at = YMM()
-			VMOVDQA(first, b.at)
-			VMOVDQA(first, row)
+			b.at = vector()
+			move(first, b.at)
+			move(first, row)
 			for range vectors {
-				b.where = append(b.where, YMM())
+				b.where = append(b.where, vector())
 			}
 		}
 		o.begin(b, src)
@@ -200,7 +276,7 @@ func pool(name, signature string, indexed bool, start func() op, doc ...string) 
 		ADDQ(rowStep, line)
 		if indexed {
 			VPADDD(atRow, row, row)
-			VMOVDQA(row, b.at)
+			move(row, b.at)
 		}
 		DECQ(kh)
 		JNZ(LabelRef(label + "_row"))
@@ -217,26 +293,33 @@ func pool(name, signature string, indexed bool, start func() op, doc ...string) 
 	for _, v := range []int{4, 1} {
 		label := map[int]string{4: "wide", 1: "single"}[v]
 		Label(label)
-		CMPQ(c, I8(int8(8*v)))
+		CMPQ(c, I8(int8(lanes()*v)))
 		JLT(LabelRef(label + "_done"))
 		body(label, v, nil)
-		ADDQ(I32(int32(32*v)), src)
-		ADDQ(I32(int32(32*v)), dst)
+		ADDQ(I32(int32(4*lanes()*v)), src)
+		ADDQ(I32(int32(4*lanes()*v)), dst)
 		if indexed {
-			ADDQ(I32(int32(32*v)), index)
+			ADDQ(I32(int32(4*lanes()*v)), index)
 		}
-		SUBQ(I8(int8(8*v)), c)
+		SUBQ(I8(int8(lanes()*v)), c)
 		JMP(LabelRef(label))
 		Label(label + "_done")
 	}
 	TESTQ(c, c)
 	JZ(LabelRef("next"))
-	mask, base := YMM(), GP64()
-	LEAQ(tail, base)
-	NEGQ(c)
-	VMOVUPS(Mem{Base: base, Disp: 32, Index: c, Scale: 4}, mask)
-	NEGQ(c)
-	body("rest", 1, &mask)
+	if wide {
+		mask, bits := K(), GP32()
+		MOVL(c.As32(), bits)
+		rows.Mask(bits, mask)
+		body("rest", 1, mask)
+	} else {
+		mask, base := YMM(), GP64()
+		LEAQ(tail, base)
+		NEGQ(c)
+		VMOVUPS(Mem{Base: base, Disp: 32, Index: c, Scale: 4}, mask)
+		NEGQ(c)
+		body("rest", 1, mask)
+	}
 	LEAQ(Mem{Base: dst, Index: c, Scale: 4}, dst)
 	if indexed {
 		LEAQ(Mem{Base: index, Index: c, Scale: 4}, index)
@@ -244,7 +327,7 @@ func pool(name, signature string, indexed bool, start func() op, doc ...string) 
 	Label("next")
 	ADDQ(addr("pixelStep"), x)
 	if indexed {
-		step := YMM()
+		step := vector()
 		spread("atPixel", step)
 		VPADDD(step, atPixel, first)
 	}
