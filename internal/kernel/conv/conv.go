@@ -24,7 +24,10 @@ func Pack(w []float32, s kernel.Conv) *Weights {
 
 // Repack arranges w [K,KH,KW,C/Groups] in the memory at hand where that
 // suffices. Nobody may be using it.
-func (p *Weights) Repack(w []float32, s kernel.Conv) {
+func (p *Weights) Repack(w []float32, s kernel.Conv) { p.RepackBy(nil, w, s) }
+
+// RepackBy is [Weights.Repack] by the threads of a pool.
+func (p *Weights) RepackBy(threads *pool.Pool, w []float32, s kernel.Conv) {
 	check(s, -1, -1, len(w))
 	for len(p.groups) < s.Groups {
 		p.groups = append(p.groups, new(gemm.Packed))
@@ -34,14 +37,16 @@ func (p *Weights) Repack(w []float32, s kernel.Conv) {
 	if p.form != direct {
 		to := p.groups[0]
 		to.Reserve(p.form.parts()*s.C, s.K)
-		for i := range to.Panels() {
-			forwardFilters(p.form, to, i, w, s)
-		}
+		threads.Run(to.Panels(), func(i, _ int) { forwardFilters(p.form, to, i, w, s) })
 		return
 	}
 	kg, inner := s.K/s.Groups, s.Inner()
 	for g, to := range p.groups {
-		to.Repack(gemm.Operand[float32]{Data: w[g*kg*inner:], RowStride: 1, ColStride: inner}, inner, kg)
+		to.Reserve(inner, kg)
+		threads.Split(to.Panels(), 1<<15/(panel*inner)+1, func(lo, hi, _ int) {
+			part := to.Columns(lo, hi)
+			part.SetRows(0, gemm.Operand[float32]{Data: w[(g*kg+lo*panel)*inner:], RowStride: 1, ColStride: inner}, inner)
+		})
 	}
 }
 

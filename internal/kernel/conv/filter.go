@@ -15,7 +15,8 @@ func forwardFilters(f form, to *gemm.Packed, i int, w []float32, s kernel.Conv) 
 	inner := s.Inner()
 	dst := to.Panel(i)
 	cols := min(panel, s.K-i*panel)
-	lines := gemm.PackedIn(make([]float32, 9*manyFilters*panel), 9*manyFilters, cols) // [9,manyFilters,16]
+	var memory [9 * manyFilters * panel]float32
+	lines := gemm.PackedIn(memory[:], 9*manyFilters, cols) // [9,manyFilters,16]
 	for c0 := 0; c0 < s.C; c0 += manyFilters {
 		n := min(manyFilters, s.C-c0)
 		for tap := range 9 {
@@ -34,7 +35,7 @@ func backwardFilters(f form, to *gemm.Packed, i int, w []float32, s kernel.Conv)
 	dst := to.Panel(i)
 	c0 := i * panel
 	if cols := s.C - c0; cols < panel {
-		lines := make([]float32, 9*manyFilters*panel)
+		var lines [9 * manyFilters * panel]float32
 		for k0 := 0; k0 < s.K; k0 += manyFilters {
 			n := min(manyFilters, s.K-k0)
 			for k := range n {
@@ -42,7 +43,7 @@ func backwardFilters(f form, to *gemm.Packed, i int, w []float32, s kernel.Conv)
 					copy(lines[(tap*manyFilters+k)*panel:][:cols], w[(k0+k)*inner+(8-tap)*s.C+c0:])
 				}
 			}
-			r := filterRows{src: lines, tap: manyFilters * panel, dst: dst[k0*panel:], part: s.K * panel, rows: n, srcStep: panel, dstStep: panel}
+			r := filterRows{src: lines[:], tap: manyFilters * panel, dst: dst[k0*panel:], part: s.K * panel, rows: n, srcStep: panel, dstStep: panel}
 			r.run(f)
 		}
 		return
