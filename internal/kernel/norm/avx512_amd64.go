@@ -32,6 +32,11 @@ func layerNormBackward1AVX512(dx *float32, dgamma *float32, dbeta *float32, dy *
 //go:noescape
 func momentsAVX512(sum *float64, squares *float64, x *float32, first *float32, rows int, c int)
 
+// finishMomentsAVX512 is finishMoments for c > 0 channels of n rows.
+//
+//go:noescape
+func finishMomentsAVX512(mean *float64, m2 *float64, first *float32, c int, n float64)
+
 // batchNormBackwardSumsAVX512 adds Σ dy and Σ dy x̂ over rows > 0 rows that lie stride elements apart, for 0 < c <= strip channels,
 // to total [2,strip]. Each channel is one chain of additions in block [2,strip], zeros before and after.
 //

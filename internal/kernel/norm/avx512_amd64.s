@@ -2123,6 +2123,61 @@ rows1_over:
 	VZEROUPPER
 	RET
 
+// func finishMomentsAVX512(mean *float64, m2 *float64, first *float32, c int, n float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·finishMomentsAVX512(SB), $128-40
+	MOVQ         mean+0(FP), AX
+	MOVQ         m2+8(FP), CX
+	MOVQ         first+16(FP), DX
+	MOVQ         c+24(FP), BX
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSD n+32(FP), Z0
+	MOVL         BX, SI
+	ANDL         $0x07, SI
+	MOVL         $0xffffffff, DI
+	BZHIL        SI, DI, SI
+	KMOVW        SI, K1
+	MOVQ         BX, SI
+	ANDQ         $-8, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, BX
+	XORQ         DI, DI
+	TESTQ        SI, SI
+	JZ           channels_rest
+
+channels:
+	VMOVUPS   (AX)(DI*2), Z2
+	VMOVUPS   (CX)(DI*2), Z3
+	VDIVPD    Z0, Z2, Z4
+	VMULPD    Z4, Z2, Z2
+	VSUBPD    Z2, Z3, Z3
+	VMAXPD    Z3, Z1, Z3
+	VCVTPS2PD (DX)(DI*1), Z2
+	VADDPD    Z2, Z4, Z4
+	VMOVUPS   Z4, (AX)(DI*2)
+	VMOVUPS   Z3, (CX)(DI*2)
+	ADDQ      $0x20, DI
+	CMPQ      DI, SI
+	JLT       channels
+
+channels_rest:
+	CMPQ        DI, BX
+	JGE         channels_done
+	VMOVUPD.Z   (AX)(DI*2), K1, Z2
+	VMOVUPD.Z   (CX)(DI*2), K1, Z3
+	VDIVPD      Z0, Z2, Z0
+	VMULPD      Z0, Z2, Z2
+	VSUBPD      Z2, Z3, Z3
+	VMAXPD      Z3, Z1, Z3
+	VCVTPS2PD.Z (DX)(DI*1), K1, Z1
+	VADDPD      Z1, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)(DI*2)
+	VMOVUPD     Z3, K1, (CX)(DI*2)
+
+channels_done:
+	VZEROUPPER
+	RET
+
 // func batchNormBackwardSumsAVX512(total *float64, block *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows int, c int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·batchNormBackwardSumsAVX512(SB), $128-72

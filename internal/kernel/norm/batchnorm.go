@@ -31,24 +31,33 @@ func Moments(mean, m2 []float64, x []float32, rows, c int) {
 func Combine(mean, variance []float32, means, m2s []float64, counts []int, c int) {
 	check("Combine", len(counts), c, means, m2s)
 	check("Combine", 1, c, mean, variance)
-	for j := range c {
-		var n, μ, m2 float64
+	const width = 64 // channels at a time, so that a chunk's are read as they lie
+	for lo := 0; lo < c; lo += width {
+		hi := min(lo+width, c)
+		var μ, m2 [width]float64
+		var n float64
 		for k, count := range counts {
 			if count == 0 {
 				continue
 			}
 			nb := float64(count)
-			δ := means[k*c+j] - μ
 			total := n + nb
-			μ += δ * nb / total
-			m2 += m2s[k*c+j] + float64(δ*δ*n*nb/total)
+			part, cross := nb/total, n*nb/total
+			squares := m2s[k*c+lo : k*c+hi]
+			for j, v := range means[k*c+lo : k*c+hi] {
+				δ := v - μ[j]
+				μ[j] += float64(δ * part)
+				m2[j] += squares[j] + float64(float64(δ*δ)*cross)
+			}
 			n = total
 		}
-		if n == 0 {
-			μ = math.NaN()
+		for j := range hi - lo {
+			if n == 0 {
+				μ[j] = math.NaN()
+			}
+			mean[lo+j] = float32(μ[j])
+			variance[lo+j] = float32(m2[j] / n)
 		}
-		mean[j] = float32(μ)
-		variance[j] = float32(m2 / n)
 	}
 }
 

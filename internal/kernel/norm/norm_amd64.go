@@ -101,12 +101,15 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 	clear(mean)
 	clear(m2)
 	step := rowsPerCall(c)
+	if chosen == cpu.AVX512 {
+		for r := 0; r < rows; r += step {
+			momentsAVX512(&mean[0], &m2[0], &x[r*c], &x[0], min(step, rows-r), c)
+		}
+		finishMomentsAVX512(&mean[0], &m2[0], &x[0], c, float64(rows))
+		return
+	}
 	for r := 0; r < rows; r += step {
 		n, part := min(step, rows-r), x[r*c:]
-		if chosen == cpu.AVX512 {
-			momentsAVX512(&mean[0], &m2[0], &part[0], &x[0], n, c)
-			continue
-		}
 		j := 0
 		for ; j+16 <= c; j += 16 {
 			moments16AVX2(&mean[j], &m2[j], &part[j], &x[j], n, c)

@@ -259,6 +259,31 @@ func momentsWide() {
 	RET()
 }
 
+func finishMomentsWide() {
+	const name = "finishMomentsAVX512"
+	TEXT(name, 0, "func(mean, m2 *float64, first *float32, c int, n float64)")
+	Pragma("noescape")
+	Doc(name + " is finishMoments for c > 0 channels of n rows.")
+	AllocLocal(rows.Frame)
+	mean, m2, first, c := pointer("mean"), pointer("m2"), pointer("first"), pointer("c")
+	n, zero := ZMM(), rows.Zeros(1)[0]
+	VBROADCASTSD(address("n"), n)
+	r := rows.New(1, 8, c, c)
+	r.Over("channels", nil, func(v rows.Vector) {
+		double := func(base reg.Register) Mem { return Mem{Base: base, Index: v.I, Scale: 2} }
+		s, q, d := v.Load(double(mean)), v.Load(double(m2)), ZMM()
+		VDIVPD(n, s, d)
+		VMULPD(d, s, s)
+		VSUBPD(s, q, q)
+		VMAXPD(q, zero, q) // NaN stays
+		VADDPD(v.Widen(v.At(first)), d, d)
+		v.Store(d, double(mean))
+		v.Store(q, double(m2))
+	})
+	VZEROUPPER()
+	RET()
+}
+
 // strip is the number of channels that one call of the backward passes takes on
 // at most: what they keep for the channels has that pitch. Package norm has the
 // same constant.

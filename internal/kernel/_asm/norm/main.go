@@ -31,6 +31,7 @@ func main() {
 			layerNormBackwardWide(n)
 		}
 		momentsWide()
+		finishMomentsWide()
 		batchNormBackwardSumsWide()
 		batchNormFactors()
 		batchNormBackwardWide()
