@@ -9,6 +9,11 @@ package norm
 //go:noescape
 func layerNorm8AVX512(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
 
+// layerNorm4AVX512 computes what layerNorm1AVX512 does, bit by bit, for 4 rows at a time: rows must be a multiple of it.
+//
+//go:noescape
+func layerNorm4AVX512(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
+
 // layerNorm1AVX512 is LayerNorm for rows, c > 0, row by row; gamma, beta, mean and rstd may be nil. Sums have 16
 // lanes. The variance is taken of differences from the rounded mean and then corrected for its rounding.
 //

@@ -756,6 +756,479 @@ next:
 	VZEROUPPER
 	RET
 
+// func layerNorm4AVX512(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, BMI2, FMA3, MMX+
+TEXT ·layerNorm4AVX512(SB), $224-68
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gamma+16(FP), DX
+	MOVQ         beta+24(FP), BX
+	MOVQ         c+56(FP), SI
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X1
+	VXORPS       X0, X0, X0
+	VCVTSI2SSQ   SI, X0, X0
+	VDIVSS       X0, X1, X0
+	VBROADCASTSS X0, Y0
+	MOVL         SI, DI
+	ANDL         $0x0f, DI
+	MOVL         $0xffffffff, R8
+	BZHIL        DI, R8, DI
+	KMOVW        DI, K1
+	MOVQ         SI, DI
+	ANDQ         $-16, DI
+	SHLQ         $0x02, DI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), R9
+
+rows:
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   CX, R10
+	XORQ   R8, R8
+	TESTQ  DI, DI
+	JZ     sum_rest
+
+sum:
+	VMOVUPS (R10), Z5
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS (R10)(SI*1), Z5
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS (R10)(SI*2), Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS (R10)(R9*1), Z5
+	VADDPS  Z5, Z4, Z4
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R8
+	CMPQ    R8, DI
+	JLT     sum
+
+sum_rest:
+	CMPQ      R8, SI
+	JGE       sum_done
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z (R10)(SI*1), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	VMOVUPS.Z (R10)(SI*2), K1, Z5
+	VADDPS    Z5, Z3, Z3
+	VMOVUPS.Z (R10)(R9*1), K1, Z5
+	VADDPS    Z5, Z4, Z4
+
+sum_done:
+	VUNPCKLPS    Z2, Z1, Z5
+	VUNPCKHPS    Z2, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VUNPCKLPS    Z4, Z3, Z2
+	VUNPCKHPS    Z4, Z3, Z3
+	VADDPS       Z2, Z3, Z3
+	VUNPCKLPD    Z3, Z1, Z2
+	VUNPCKHPD    Z3, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VSHUFF32X4   $0x88, Z1, Z1, Z2
+	VSHUFF32X4   $0xdd, Z1, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VSHUFF32X4   $0x88, Z1, Z1, Z2
+	VSHUFF32X4   $0xdd, Z1, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VBROADCASTSS (SP), Z10
+	VBROADCASTSS 4(SP), Z11
+	VBROADCASTSS 8(SP), Z12
+	VBROADCASTSS 12(SP), Z13
+	LEAQ         (CX)(SI*4), R8
+	MOVQ         CX, R10
+	MOVQ         R8, R11
+	XORQ         R8, R8
+	TESTQ        DI, DI
+	JZ           squares_rest
+
+squares:
+	PREFETCHT0  (R11)
+	VMOVUPS     (R10), Z14
+	VSUBPS      Z10, Z14, Z14
+	VADDPS      Z14, Z2, Z2
+	VFMADD231PS Z14, Z14, Z6
+	PREFETCHT0  (R11)(SI*1)
+	VMOVUPS     (R10)(SI*1), Z14
+	VSUBPS      Z11, Z14, Z14
+	VADDPS      Z14, Z3, Z3
+	VFMADD231PS Z14, Z14, Z7
+	PREFETCHT0  (R11)(SI*2)
+	VMOVUPS     (R10)(SI*2), Z14
+	VSUBPS      Z12, Z14, Z14
+	VADDPS      Z14, Z4, Z4
+	VFMADD231PS Z14, Z14, Z8
+	PREFETCHT0  (R11)(R9*1)
+	VMOVUPS     (R10)(R9*1), Z14
+	VSUBPS      Z13, Z14, Z14
+	VADDPS      Z14, Z5, Z5
+	VFMADD231PS Z14, Z14, Z9
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R8
+	CMPQ        R8, DI
+	JLT         squares
+
+squares_rest:
+	CMPQ        R8, SI
+	JGE         squares_done
+	PREFETCHT0  (R11)
+	VMOVUPS.Z   (R10), K1, Z14
+	VSUBPS.Z    Z10, Z14, K1, Z14
+	VADDPS      Z14, Z2, Z2
+	VFMADD231PS Z14, Z14, Z6
+	PREFETCHT0  (R11)(SI*1)
+	VMOVUPS.Z   (R10)(SI*1), K1, Z14
+	VSUBPS.Z    Z11, Z14, K1, Z14
+	VADDPS      Z14, Z3, Z3
+	VFMADD231PS Z14, Z14, Z7
+	PREFETCHT0  (R11)(SI*2)
+	VMOVUPS.Z   (R10)(SI*2), K1, Z14
+	VSUBPS.Z    Z12, Z14, K1, Z14
+	VADDPS      Z14, Z4, Z4
+	VFMADD231PS Z14, Z14, Z8
+	PREFETCHT0  (R11)(R9*1)
+	VMOVUPS.Z   (R10)(R9*1), K1, Z14
+	VSUBPS.Z    Z13, Z14, K1, Z14
+	VADDPS      Z14, Z5, Z5
+	VFMADD231PS Z14, Z14, Z9
+
+squares_done:
+	MOVL         $0x3f800000, R8
+	VMOVD        R8, X14
+	VBROADCASTSS X14, Y15
+	VBROADCASTSS eps+64(FP), Y14
+	VUNPCKLPS    Z3, Z2, Z16
+	VUNPCKHPS    Z3, Z2, Z2
+	VADDPS       Z16, Z2, Z2
+	VUNPCKLPS    Z5, Z4, Z3
+	VUNPCKHPS    Z5, Z4, Z4
+	VADDPS       Z3, Z4, Z4
+	VUNPCKLPD    Z4, Z2, Z3
+	VUNPCKHPD    Z4, Z2, Z2
+	VADDPS       Z3, Z2, Z2
+	VSHUFF32X4   $0x88, Z2, Z2, Z3
+	VSHUFF32X4   $0xdd, Z2, Z2, Z2
+	VADDPS       Z3, Z2, Z2
+	VSHUFF32X4   $0x88, Z2, Z2, Z3
+	VSHUFF32X4   $0xdd, Z2, Z2, Z2
+	VADDPS       Z3, Z2, Z2
+	VUNPCKLPS    Z7, Z6, Z3
+	VUNPCKHPS    Z7, Z6, Z6
+	VADDPS       Z3, Z6, Z6
+	VUNPCKLPS    Z9, Z8, Z3
+	VUNPCKHPS    Z9, Z8, Z8
+	VADDPS       Z3, Z8, Z8
+	VUNPCKLPD    Z8, Z6, Z3
+	VUNPCKHPD    Z8, Z6, Z6
+	VADDPS       Z3, Z6, Z6
+	VSHUFF32X4   $0x88, Z6, Z6, Z3
+	VSHUFF32X4   $0xdd, Z6, Z6, Z6
+	VADDPS       Z3, Z6, Z6
+	VSHUFF32X4   $0x88, Z6, Z6, Z3
+	VSHUFF32X4   $0xdd, Z6, Z6, Z6
+	VADDPS       Z3, Z6, Z6
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y0, Y6, Y6
+	VFNMADD231PS Y2, Y2, Y6
+	VXORPS       Y3, Y3, Y3
+	VMAXPS       Y6, Y3, Y6
+	VADDPS       Y14, Y6, Y6
+	VSQRTPS      Y6, Y6
+	VDIVPS       Y6, Y15, Y3
+	VMULPS       Y3, Y2, Y4
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	MOVQ         mean+32(FP), R8
+	TESTQ        R8, R8
+	JZ           no_mean
+	VMOVUPS      X1, (R8)
+	ADDQ         $0x10, mean+32(FP)
+
+no_mean:
+	MOVQ    rstd+40(FP), R8
+	TESTQ   R8, R8
+	JZ      no_rstd
+	VMOVUPS X3, (R8)
+	ADDQ    $0x10, rstd+40(FP)
+
+no_rstd:
+	VBROADCASTSS 32(SP), Z1
+	VBROADCASTSS 64(SP), Z2
+	VBROADCASTSS 36(SP), Z3
+	VBROADCASTSS 68(SP), Z4
+	VBROADCASTSS 40(SP), Z5
+	VBROADCASTSS 72(SP), Z6
+	VBROADCASTSS 44(SP), Z7
+	VBROADCASTSS 76(SP), Z8
+	TESTQ        DX, DX
+	JZ           no_gamma
+	TESTQ        BX, BX
+	JZ           gamma_alone
+	MOVQ         CX, R10
+	MOVQ         AX, R11
+	XORQ         R8, R8
+	TESTQ        DI, DI
+	JZ           both_rest
+
+both:
+	VMOVUPS     (DX)(R8*1), Z9
+	VMOVUPS     (BX)(R8*1), Z14
+	VMOVUPS     (R10), Z15
+	VSUBPS      Z10, Z15, Z15
+	VFMSUB132PS Z1, Z2, Z15
+	VFMADD213PS Z14, Z9, Z15
+	VMOVUPS     Z15, (R11)
+	VMOVUPS     (R10)(SI*1), Z15
+	VSUBPS      Z11, Z15, Z15
+	VFMSUB132PS Z3, Z4, Z15
+	VFMADD213PS Z14, Z9, Z15
+	VMOVUPS     Z15, (R11)(SI*1)
+	VMOVUPS     (R10)(SI*2), Z15
+	VSUBPS      Z12, Z15, Z15
+	VFMSUB132PS Z5, Z6, Z15
+	VFMADD213PS Z14, Z9, Z15
+	VMOVUPS     Z15, (R11)(SI*2)
+	VMOVUPS     (R10)(R9*1), Z15
+	VSUBPS      Z13, Z15, Z15
+	VFMSUB132PS Z7, Z8, Z15
+	VFMADD213PS Z14, Z9, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R8
+	CMPQ        R8, DI
+	JLT         both
+
+both_rest:
+	CMPQ        R8, SI
+	JGE         both_done
+	VMOVUPS.Z   (DX)(R8*1), K1, Z9
+	VMOVUPS.Z   (BX)(R8*1), K1, Z14
+	VMOVUPS.Z   (R10), K1, Z15
+	VSUBPS      Z10, Z15, Z15
+	VFMSUB132PS Z1, Z2, Z15
+	VFMADD213PS Z14, Z9, Z15
+	VMOVUPS     Z15, K1, (R11)
+	VMOVUPS.Z   (R10)(SI*1), K1, Z1
+	VSUBPS      Z11, Z1, Z1
+	VFMSUB132PS Z3, Z4, Z1
+	VFMADD213PS Z14, Z9, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*1)
+	VMOVUPS.Z   (R10)(SI*2), K1, Z1
+	VSUBPS      Z12, Z1, Z1
+	VFMSUB132PS Z5, Z6, Z1
+	VFMADD213PS Z14, Z9, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*2)
+	VMOVUPS.Z   (R10)(R9*1), K1, Z1
+	VSUBPS      Z13, Z1, Z1
+	VFMSUB132PS Z7, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+
+both_done:
+	JMP next
+
+gamma_alone:
+	MOVQ  CX, R10
+	MOVQ  AX, R11
+	XORQ  R8, R8
+	TESTQ DI, DI
+	JZ    gamma_rest
+
+gamma:
+	VMOVUPS     (DX)(R8*1), Z9
+	VMOVUPS     (R10), Z14
+	VSUBPS      Z10, Z14, Z14
+	VFMSUB132PS Z1, Z2, Z14
+	VMULPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)
+	VMOVUPS     (R10)(SI*1), Z14
+	VSUBPS      Z11, Z14, Z14
+	VFMSUB132PS Z3, Z4, Z14
+	VMULPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(SI*1)
+	VMOVUPS     (R10)(SI*2), Z14
+	VSUBPS      Z12, Z14, Z14
+	VFMSUB132PS Z5, Z6, Z14
+	VMULPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(SI*2)
+	VMOVUPS     (R10)(R9*1), Z14
+	VSUBPS      Z13, Z14, Z14
+	VFMSUB132PS Z7, Z8, Z14
+	VMULPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R8
+	CMPQ        R8, DI
+	JLT         gamma
+
+gamma_rest:
+	CMPQ        R8, SI
+	JGE         gamma_done
+	VMOVUPS.Z   (DX)(R8*1), K1, Z9
+	VMOVUPS.Z   (R10), K1, Z14
+	VSUBPS      Z10, Z14, Z14
+	VFMSUB132PS Z1, Z2, Z14
+	VMULPS      Z9, Z14, Z14
+	VMOVUPS     Z14, K1, (R11)
+	VMOVUPS.Z   (R10)(SI*1), K1, Z1
+	VSUBPS      Z11, Z1, Z1
+	VFMSUB132PS Z3, Z4, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*1)
+	VMOVUPS.Z   (R10)(SI*2), K1, Z1
+	VSUBPS      Z12, Z1, Z1
+	VFMSUB132PS Z5, Z6, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*2)
+	VMOVUPS.Z   (R10)(R9*1), K1, Z1
+	VSUBPS      Z13, Z1, Z1
+	VFMSUB132PS Z7, Z8, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+
+gamma_done:
+	JMP next
+
+no_gamma:
+	TESTQ BX, BX
+	JZ    neither
+	MOVQ  CX, R10
+	MOVQ  AX, R11
+	XORQ  R8, R8
+	TESTQ DI, DI
+	JZ    beta_rest
+
+beta:
+	VMOVUPS     (BX)(R8*1), Z9
+	VMOVUPS     (R10), Z14
+	VSUBPS      Z10, Z14, Z14
+	VFMSUB132PS Z1, Z2, Z14
+	VADDPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)
+	VMOVUPS     (R10)(SI*1), Z14
+	VSUBPS      Z11, Z14, Z14
+	VFMSUB132PS Z3, Z4, Z14
+	VADDPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(SI*1)
+	VMOVUPS     (R10)(SI*2), Z14
+	VSUBPS      Z12, Z14, Z14
+	VFMSUB132PS Z5, Z6, Z14
+	VADDPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(SI*2)
+	VMOVUPS     (R10)(R9*1), Z14
+	VSUBPS      Z13, Z14, Z14
+	VFMSUB132PS Z7, Z8, Z14
+	VADDPS      Z9, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R8
+	CMPQ        R8, DI
+	JLT         beta
+
+beta_rest:
+	CMPQ        R8, SI
+	JGE         beta_done
+	VMOVUPS.Z   (BX)(R8*1), K1, Z9
+	VMOVUPS.Z   (R10), K1, Z14
+	VSUBPS      Z10, Z14, Z14
+	VFMSUB132PS Z1, Z2, Z14
+	VADDPS      Z9, Z14, Z14
+	VMOVUPS     Z14, K1, (R11)
+	VMOVUPS.Z   (R10)(SI*1), K1, Z1
+	VSUBPS      Z11, Z1, Z1
+	VFMSUB132PS Z3, Z4, Z1
+	VADDPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*1)
+	VMOVUPS.Z   (R10)(SI*2), K1, Z1
+	VSUBPS      Z12, Z1, Z1
+	VFMSUB132PS Z5, Z6, Z1
+	VADDPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*2)
+	VMOVUPS.Z   (R10)(R9*1), K1, Z1
+	VSUBPS      Z13, Z1, Z1
+	VFMSUB132PS Z7, Z8, Z1
+	VADDPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+
+beta_done:
+	JMP next
+
+neither:
+	MOVQ  CX, R10
+	MOVQ  AX, R11
+	XORQ  R8, R8
+	TESTQ DI, DI
+	JZ    plain_rest
+
+plain:
+	VMOVUPS     (R10), Z9
+	VSUBPS      Z10, Z9, Z9
+	VFMSUB132PS Z1, Z2, Z9
+	VMOVUPS     Z9, (R11)
+	VMOVUPS     (R10)(SI*1), Z9
+	VSUBPS      Z11, Z9, Z9
+	VFMSUB132PS Z3, Z4, Z9
+	VMOVUPS     Z9, (R11)(SI*1)
+	VMOVUPS     (R10)(SI*2), Z9
+	VSUBPS      Z12, Z9, Z9
+	VFMSUB132PS Z5, Z6, Z9
+	VMOVUPS     Z9, (R11)(SI*2)
+	VMOVUPS     (R10)(R9*1), Z9
+	VSUBPS      Z13, Z9, Z9
+	VFMSUB132PS Z7, Z8, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R8
+	CMPQ        R8, DI
+	JLT         plain
+
+plain_rest:
+	CMPQ        R8, SI
+	JGE         plain_done
+	VMOVUPS.Z   (R10), K1, Z9
+	VSUBPS      Z10, Z9, Z9
+	VFMSUB132PS Z1, Z2, Z9
+	VMOVUPS     Z9, K1, (R11)
+	VMOVUPS.Z   (R10)(SI*1), K1, Z1
+	VSUBPS      Z11, Z1, Z1
+	VFMSUB132PS Z3, Z4, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*1)
+	VMOVUPS.Z   (R10)(SI*2), K1, Z1
+	VSUBPS      Z12, Z1, Z1
+	VFMSUB132PS Z5, Z6, Z1
+	VMOVUPS     Z1, K1, (R11)(SI*2)
+	VMOVUPS.Z   (R10)(R9*1), K1, Z1
+	VSUBPS      Z13, Z1, Z1
+	VFMSUB132PS Z7, Z8, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+
+plain_done:
+next:
+	LEAQ (CX)(SI*4), CX
+	LEAQ (AX)(SI*4), AX
+	SUBQ $0x04, rows+48(FP)
+	JNZ  rows
+	VZEROUPPER
+	RET
+
 // func layerNorm1AVX512(dst *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows int, c int, eps float32)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, BMI2, FMA3
 TEXT ·layerNorm1AVX512(SB), $224-68

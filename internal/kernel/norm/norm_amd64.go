@@ -23,6 +23,10 @@ func rowsPerCall(c int) int { return max(perCall/c, 1) }
 // take on at once; the generator knows it too.
 const strip = 512
 
+// eightRows is up to how many elements eight rows, the next eight and the
+// result fit a first-level cache of 48 KB.
+const eightRows = 512
+
 // from is the address of s[i:], nil for nil.
 func from[T any](s []T, i int) *T {
 	if s == nil {
@@ -41,16 +45,17 @@ func layerNorm(dst, x, gamma, beta, mean, rstd []float32, rows, c int, eps float
 		n := min(step, rows-r)
 		to, in, μ, ρ := &dst[r*c], &x[r*c], from(mean, r), from(rstd, r)
 		γ, β := from(gamma, 0), from(beta, 0)
-		eight := n >= 8
-		if eight {
-			n &^= 7
-		}
 		switch {
-		case chosen == cpu.AVX512 && eight:
+		case chosen == cpu.AVX512 && n >= 8 && c <= eightRows:
+			n &^= 7
 			layerNorm8AVX512(to, in, γ, β, μ, ρ, n, c, eps)
+		case chosen == cpu.AVX512 && n >= 4:
+			n &^= 3
+			layerNorm4AVX512(to, in, γ, β, μ, ρ, n, c, eps)
 		case chosen == cpu.AVX512:
 			layerNorm1AVX512(to, in, γ, β, μ, ρ, n, c, eps)
-		case eight && c%8 == 0:
+		case n >= 8 && c%8 == 0:
+			n &^= 7
 			layerNorm8AVX2(to, in, γ, β, μ, ρ, n, c, eps)
 		default:
 			layerNormAVX2(to, in, γ, β, μ, ρ, n, c, eps)

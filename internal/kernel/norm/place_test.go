@@ -12,7 +12,7 @@ import (
 func TestRowsDoNotDependOnHowTheyAreSplit(t *testing.T) {
 	const rows = 21
 	eachVariant(t, func(t *testing.T) {
-		for _, c := range []int{1, 5, 8, 16, 24, 96, 100, 384} {
+		for _, c := range []int{1, 5, 8, 16, 24, 96, 100, 384, 600} {
 			x, dy, gamma, beta := normal(rows*c, 1), normal(rows*c, 2), normal(c, 3), normal(c, 4)
 			type result struct{ y, mean, rstd, dx, dgamma, dbeta []float32 }
 			run := func(size int) (r result) {

@@ -47,14 +47,14 @@ func layerNormWide(n int) {
 		μs = append(μs, rows.Spread(slot(0, k)))
 	}
 	bases := []reg.GPVirtual{x}
-	if n == 8 { // this pass computes most and loads least: it fetches the next rows
+	if n > 1 { // this pass computes most and loads least: it fetches the next rows
 		ahead := GP64()
-		LEAQ(Mem{Base: x, Index: r.Pitch, Scale: 8}, ahead)
+		LEAQ(Mem{Base: x, Index: r.Pitch, Scale: uint8(n)}, ahead)
 		bases = append(bases, ahead)
 	}
 	r.Over("squares", bases, func(v rows.Vector) {
 		for k := range n {
-			if n == 8 {
+			if n > 1 {
 				PREFETCHT0(v.Of[1](k))
 			}
 			d := v.Load(v.Of[0](k))
@@ -78,9 +78,12 @@ func layerNormWide(n int) {
 	}{{"mean", m}, {"rstd", ρ}} {
 		p := pointer(out.name)
 		ifNil(p, "no_"+out.name)
-		if n == 1 {
+		switch n {
+		case 1:
 			VMOVSS(out.v.AsX(), Mem{Base: p})
-		} else {
+		case 4:
+			VMOVUPS(out.v.AsX(), Mem{Base: p})
+		default:
 			VMOVUPS(out.v, Mem{Base: p})
 		}
 		ADDQ(U8(4*n), address(out.name))

@@ -24,7 +24,7 @@ func main() {
 	flag.Parse()
 	ConstraintExpr("amd64,!purego")
 	if *avx512 {
-		for _, n := range []int{8, 1} {
+		for _, n := range []int{8, 4, 1} {
 			layerNormWide(n)
 		}
 		for _, n := range []int{4, 1} {
