@@ -70,21 +70,28 @@ func (b *Backend) Upload(dst device.Buffer, src []float32) { copy(f32(dst), src)
 // Copy copies src to dst.
 func (b *Backend) Copy(dst, src device.Buffer) { copy(f32(dst), f32(src)) }
 
-// span is how many elements of an elementwise pass one task takes: 128 KB, to
-// fit the second-level cache and to be worth a thread's while.
-const span = 32 << 10
+// Elements of a task of an elementwise pass: at most 128 KB, to fit the
+// second-level cache, and at least what is worth a thread's while. Tasks are
+// about equal and their number a multiple of few, so that threads end together.
+const (
+	span  = 32 << 10
+	least = 4 << 10
+	few   = 4
+)
 
-// each calls fn for pieces of n elements.
-func (b *Backend) each(n int, fn func(lo, hi int)) {
-	b.pool.Split(n, span, func(lo, hi, _ int) { fn(lo, hi) })
+// rowsPer is how many rows of c elements a task takes.
+func rowsPer(rows, c int) int {
+	tasks := few * ((rows*c + few*span - 1) / (few * span))
+	tasks = max(min(tasks, rows*c/least), 1)
+	return max((rows+tasks-1)/tasks, 1)
 }
 
-// rowsPer is how many rows of c elements make a span.
-func rowsPer(c int) int { return max(span/c, 1) }
+// each calls fn for pieces of n elements.
+func (b *Backend) each(n int, fn func(lo, hi int)) { b.eachRows(n, 1, fn) }
 
 // eachRows calls fn for pieces of rows of c elements.
 func (b *Backend) eachRows(rows, c int, fn func(lo, hi int)) {
-	b.pool.Split(rows, rowsPer(c), func(lo, hi, _ int) { fn(lo, hi) })
+	b.pool.Split(rows, rowsPer(rows, c), func(lo, hi, _ int) { fn(lo, hi) })
 }
 
 // part is rows [lo,hi) of a matrix with c columns; nil stays nil.
@@ -114,7 +121,7 @@ func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, 
 		clear(sum)
 		fn(sum, lo, hi)
 	})
-	b.pool.Split(width, max(span/pieces, 256), func(lo, hi, _ int) {
+	b.pool.Split(width, rowsPer(width, pieces), func(lo, hi, _ int) {
 		clear(dst[lo:hi])
 		for i := range pieces {
 			elementwise.AddTo(dst[lo:hi], part(sums, i, i+1, width)[lo:hi])
@@ -122,9 +129,9 @@ func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, 
 	})
 }
 
-// reduceRows is how many rows a piece of a reduction has: a span, or more so
-// that there are at most 64 pieces.
-func reduceRows(rows, c int) int { return max(rowsPer(c), (rows+63)/64, 1) }
+// reduceRows is how many rows a piece of a reduction has: those of a task, or
+// more so that there are at most 32 pieces.
+func reduceRows(rows, c int) int { return max(rowsPer(rows, c), (rows+31)/32) }
 
 // doubles reads arena memory, which is aligned to cache lines, as float64.
 func doubles(memory []float32) []float64 {

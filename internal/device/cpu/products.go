@@ -38,15 +38,8 @@ func (b *Backend) Conv(dst, x device.Buffer, w device.Weights, s kernel.Conv, e 
 		conv.Forward(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), s, epilogue(e))
 		return
 	}
-	epi := epilogue(e)
-	b.pool.Split(s.N*s.OutH(), linesPer(s.OutW()*s.C), func(lo, hi, _ int) {
-		depthwise.Forward(f32(dst), f32(x), w.(taps), s, epi, lo, hi)
-	})
+	depthwise.Convolve(b.pool, f32(dst), f32(x), w.(taps), s, epilogue(e))
 }
-
-// linesPer is how many lines of n elements one task of a depthwise convolution
-// takes: about 8 K elements, some tens of microseconds.
-func linesPer(n int) int { return max(8<<10/n, 1) }
 
 // ConvBackwardInput computes the gradient of the input.
 func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv) {
@@ -54,9 +47,7 @@ func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv) {
 		conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s)
 		return
 	}
-	b.pool.Split(s.N*s.H, linesPer(s.W*s.C), func(lo, hi, _ int) {
-		depthwise.BackwardInput(f32(dx), f32(dy), f32(w), s, lo, hi)
-	})
+	depthwise.InputGradient(b.pool, f32(dx), f32(dy), f32(w), s)
 }
 
 // ConvBackwardWeight computes the gradient of the weights.
@@ -65,9 +56,7 @@ func (b *Backend) ConvBackwardWeight(dw, dy, x device.Buffer, s kernel.Conv) {
 		conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(dy), f32(x), s)
 		return
 	}
-	b.reduce(s.N*s.OutH(), s.OutW()*s.C, f32(dw), func(sum []float32, lo, hi int) {
-		depthwise.BackwardWeight(sum, f32(dy), f32(x), s, lo, hi)
-	})
+	depthwise.WeightGradient(b.pool, f32(dw), f32(dy), f32(x), s)
 }
 
 // pointwise is a linear layer as a convolution over a single line of pixels.
