@@ -42,11 +42,13 @@ func tensor(c, width, leftmost int) place {
 func (c *correlation) slide(s *scratch, p part) {
 	l := newLayout(c.col, c.lanes)
 	columns, step := c.col.phase(0), c.row.phase(0).atStep
+	tiles := (c.col.out + maxColumns - 1) / maxColumns
 	direct := c.col.padded() && c.c%c.lanes == 0
-	// Rows too short to keep the processor busy are taken two at a time.
 	blocks := 1
 	if direct && c.col.out <= len(c.slidePair) {
-		blocks = 2
+		blocks = 2 // one alone would not keep the processor busy
+	} else if direct {
+		direct = c.apart((c.col.out + tiles - 1) / tiles)
 	}
 	groups := s.cut(c.vectors, p, blocks)
 	rows, plane, at := 0, 0, tensor(c.c, c.col.src, columns.leftmost())
@@ -78,7 +80,6 @@ func (c *correlation) slide(s *scratch, p part) {
 		how |= limiting
 	}
 
-	tiles := (c.col.out + maxColumns - 1) / maxColumns
 	eachChunk(c.row, p.lo, p.hi, rows, func(k chunk) {
 		for _, g := range groups {
 			block := (g.c0 - p.c0) / c.lanes
@@ -108,6 +109,15 @@ func (c *correlation) slide(s *scratch, p part) {
 			}
 		}
 	})
+}
+
+// apart reports whether the pixels that so many columns need have room in the
+// first-level cache, 64 sets of 12 lines, where they lie: with many powers of
+// two in the number of channels they compete for few of the sets, and packing
+// them saves a tenth of the time.
+func (c *correlation) apart(columns int) bool {
+	sets := 64 / gcd(64, c.c/c.lanes)
+	return c.row.k*min(columns+seven-1, c.col.src)/sets <= 12
 }
 
 // slideTiles is some lines of output, a column of tiles after the other;
