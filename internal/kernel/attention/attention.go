@@ -98,6 +98,8 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, probs, q, k, v []float32, s Sha
 	p.Run(s.N*s.Heads, func(task, _ int) {
 		in, out := s.at(task)
 		kt, kMem := pack(a, transposed(k[in:], s.stride()), s.Dim, s.T)
+		// Reading V where it lies, with gemm.MulLines, saved 5% at 50 tokens and
+		// cost 8% at 197.
 		vp, vMem := pack(a, rows(v[in:], s.stride()), s.T, s.Dim)
 		var scores []float32
 		rowsAtOnce := s.T
@@ -170,7 +172,8 @@ func (s Shape) at(task int) (in, out int) {
 }
 
 // softmax turns the scores of m rows from row i on into probabilities, 0 for
-// what the rows do not see.
+// what the rows do not see. (-Inf there and one call for all rows is slower:
+// twice the exponentials.)
 func (s Shape) softmax(scores []float32, i, m int) {
 	if !s.Causal {
 		softmax.Softmax(scores, scores, m, s.T)
