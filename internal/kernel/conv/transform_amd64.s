@@ -7624,7 +7624,7 @@ next:
 	RET
 
 // func output2z(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·output2z(SB), $576-8
 	MOVQ     t+0(FP), R13
 	LEAQ     63(SP), R14
@@ -7687,6 +7687,12 @@ tile:
 	ADDQ      8(R13), R8
 	IMULQ     96(R13), R11
 	ADDQ      80(R13), R11
+	LEAQ      24(R15), AX
+	CMPQ      32(R13), $0x01
+	CMOVQEQ   R15, AX
+	MOVQ      (AX), AX
+	IMULQ     R9, AX
+	ADDQ      8(R13), AX
 	VADDPS    Z2, Z0, Z0
 	VSUBPS    Z4, Z2, Z2
 	VADDPS    Z4, Z0, Z0
@@ -7736,10 +7742,13 @@ residual00:
 
 reluLast00:
 store00:
-	VMOVUPS Z0, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored00
-	VMOVUPS Z2, K1, (R8)(R9*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z0, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored00
+	VMOVUPS    Z2, K1, (R8)(R9*1)
 
 stored00:
 	CMPQ      R12, $0x01
@@ -7795,10 +7804,13 @@ residual01:
 
 reluLast01:
 store01:
-	VMOVUPS Z1, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored01
-	VMOVUPS Z3, K1, (R8)(R9*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z1, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored01
+	VMOVUPS    Z3, K1, (R8)(R9*1)
 
 stored01:
 vector00:
@@ -7811,7 +7823,7 @@ vector00:
 	RET
 
 // func output4z(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·output4z(SB), $1600-8
 	MOVQ         t+0(FP), R13
 	LEAQ         63(SP), R14
@@ -7966,6 +7978,12 @@ tile:
 	ADDQ        8(R13), R8
 	IMULQ       96(R13), R11
 	ADDQ        80(R13), R11
+	LEAQ        24(R15), AX
+	CMPQ        32(R13), $0x01
+	CMOVQEQ     R15, AX
+	MOVQ        (AX), AX
+	IMULQ       R9, AX
+	ADDQ        8(R13), AX
 	VMOVUPS     256(R14), Z15
 	VMOVUPS     320(R14), Z16
 	VADDPS      Z7, Z3, Z18
@@ -8043,16 +8061,21 @@ residual00:
 
 reluLast00:
 store00:
-	VMOVUPS Z0, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored00
-	VMOVUPS Z3, K1, (R8)(R9*1)
-	CMPQ    BX, $0x02
-	JLE     stored00
-	VMOVUPS Z7, K1, (R8)(R9*2)
-	CMPQ    BX, $0x03
-	JLE     stored00
-	VMOVUPS Z16, K1, (R8)(R10*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 (AX)(R9*2)
+	PREFETCHT0 (AX)(R10*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z0, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored00
+	VMOVUPS    Z3, K1, (R8)(R9*1)
+	CMPQ       BX, $0x02
+	JLE        stored00
+	VMOVUPS    Z7, K1, (R8)(R9*2)
+	CMPQ       BX, $0x03
+	JLE        stored00
+	VMOVUPS    Z16, K1, (R8)(R10*1)
 
 stored00:
 	CMPQ        R12, $0x01
@@ -8136,16 +8159,21 @@ residual01:
 
 reluLast01:
 store01:
-	VMOVUPS Z1, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored01
-	VMOVUPS Z4, K1, (R8)(R9*1)
-	CMPQ    BX, $0x02
-	JLE     stored01
-	VMOVUPS Z8, K1, (R8)(R9*2)
-	CMPQ    BX, $0x03
-	JLE     stored01
-	VMOVUPS Z3, K1, (R8)(R10*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 (AX)(R9*2)
+	PREFETCHT0 (AX)(R10*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z1, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored01
+	VMOVUPS    Z4, K1, (R8)(R9*1)
+	CMPQ       BX, $0x02
+	JLE        stored01
+	VMOVUPS    Z8, K1, (R8)(R9*2)
+	CMPQ       BX, $0x03
+	JLE        stored01
+	VMOVUPS    Z3, K1, (R8)(R10*1)
 
 stored01:
 	CMPQ        R12, $0x02
@@ -8229,16 +8257,21 @@ residual02:
 
 reluLast02:
 store02:
-	VMOVUPS Z2, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored02
-	VMOVUPS Z6, K1, (R8)(R9*1)
-	CMPQ    BX, $0x02
-	JLE     stored02
-	VMOVUPS Z10, K1, (R8)(R9*2)
-	CMPQ    BX, $0x03
-	JLE     stored02
-	VMOVUPS Z1, K1, (R8)(R10*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 (AX)(R9*2)
+	PREFETCHT0 (AX)(R10*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z2, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored02
+	VMOVUPS    Z6, K1, (R8)(R9*1)
+	CMPQ       BX, $0x02
+	JLE        stored02
+	VMOVUPS    Z10, K1, (R8)(R9*2)
+	CMPQ       BX, $0x03
+	JLE        stored02
+	VMOVUPS    Z1, K1, (R8)(R10*1)
 
 stored02:
 	CMPQ        R12, $0x03
@@ -8322,16 +8355,21 @@ residual03:
 
 reluLast03:
 store03:
-	VMOVUPS Z5, K1, (R8)
-	CMPQ    BX, $0x01
-	JLE     stored03
-	VMOVUPS Z9, K1, (R8)(R9*1)
-	CMPQ    BX, $0x02
-	JLE     stored03
-	VMOVUPS Z13, K1, (R8)(R9*2)
-	CMPQ    BX, $0x03
-	JLE     stored03
-	VMOVUPS Z1, K1, (R8)(R10*1)
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 (AX)(R9*2)
+	PREFETCHT0 (AX)(R10*1)
+	ADDQ       40(R13), AX
+	VMOVUPS    Z5, K1, (R8)
+	CMPQ       BX, $0x01
+	JLE        stored03
+	VMOVUPS    Z9, K1, (R8)(R9*1)
+	CMPQ       BX, $0x02
+	JLE        stored03
+	VMOVUPS    Z13, K1, (R8)(R9*2)
+	CMPQ       BX, $0x03
+	JLE        stored03
+	VMOVUPS    Z1, K1, (R8)(R10*1)
 
 stored03:
 vector00:

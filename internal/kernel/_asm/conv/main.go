@@ -439,6 +439,7 @@ func (u unit) output(f form, masked bool) {
 	x := u.function(name, fmt.Sprintf("%s makes t.tiles tiles of %dx%d pixels and %s from their products; t is an *outputArgs, its fields are used up.", name, f.m, f.m, what), 10, f.m*f.n)
 	var (
 		src, at            = reg.RAX, reg.RBX
+		next               = src                       // the next tile's dst; after the columns
 		row, row3, row5    = reg.RCX, reg.RDX, reg.RSI // of parts
 		part               = reg.RDI
 		dst, pixel, pixel3 = reg.R8, reg.R9, reg.R10
@@ -490,6 +491,14 @@ func (u unit) output(f form, masked bool) {
 		ADDQ(arg(outDst), dst)
 		IMULQ(arg(outResPixel), res)
 		ADDQ(arg(outRes), res)
+		if x.wide() {
+			LEAQ(Mem{Base: tmp, Disp: placeSize}, next)
+			CMPQ(arg(outTiles), U8(1))
+			CMOVQEQ(tmp, next)
+			MOVQ(Mem{Base: next, Disp: placePixel}, next)
+			IMULQ(pixel, next)
+			ADDQ(arg(outDst), next)
+		}
 		for i := range f.m {
 			m := x.row(f.n, func(j int) int { return i*f.n + j })
 			out := x.outputLine(f, m)
@@ -541,6 +550,12 @@ func (u unit) output(f form, masked bool) {
 			Label(label("residual", i))
 			relu(reluLast, label("reluLast", i))
 			Label(label("store", i))
+			if x.wide() { // most results lie far away
+				for _, m := range lines(next, pixel, pixel3, nil)[:f.m] {
+					PREFETCHT0(m)
+				}
+				ADDQ(arg(outLine), next)
+			}
 			to := lines(dst, pixel, pixel3, nil)
 			for j, r := range out {
 				if j > 0 {
