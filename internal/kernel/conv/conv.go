@@ -116,7 +116,7 @@ func multiply(p *pool.Pool, dst, x []float32, rows, n, k int, b *gemm.Packed, ep
 	p.Run(tasks*groups, func(task, _ int) {
 		lo, g := task/groups*size, task%groups
 		hi := min(lo+size, rows)
-		from, to := g*b.Panels()/groups, (g+1)*b.Panels()/groups
+		from, to := cut(b.Panels(), groups, g), cut(b.Panels(), groups, g+1)
 		part := b.Columns(from, to)
 		gemm.Mul(dst[lo*n+from*panel:], n, hi-lo, gemm.Operand[float32]{Data: x[lo*k:], RowStride: k, ColStride: 1}, &part, false,
 			columns(epi, from*panel, part.N(), n), lo)
@@ -137,7 +137,8 @@ func share(p *pool.Pool, n int) int {
 		return n
 	}
 	tasks := max(1, min(n/minRows, tasksPerThread*p.Threads()))
-	return min(n, ((n+tasks-1)/tasks+5)/6*6)
+	tile := sizes().rows
+	return min(n, ((n+tasks-1)/tasks+tile-1)/tile*tile)
 }
 
 // split is among how many the panels of the filters are divided where there are
@@ -146,8 +147,17 @@ func split(p *pool.Pool, tasks, perThread, panels int) int {
 	if p.Threads() == 1 || tasks == 0 {
 		return 1
 	}
-	return max(1, min(perThread*p.Threads()/tasks, panels))
+	return max(1, min(perThread*p.Threads()/tasks, together(panels)))
 }
+
+// cut is where the i-th of n shares of the panels begins: those that are
+// multiplied at once stay together.
+func cut(panels, n, i int) int {
+	return min(i*together(panels)/n*sizes().panels, panels)
+}
+
+// together is how often panels are multiplied, as many at once as can be.
+func together(panels int) int { return (panels + sizes().panels - 1) / sizes().panels }
 
 // columns is e for the n columns from the given one on of a result with all
 // columns.

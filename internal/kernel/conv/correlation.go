@@ -140,7 +140,7 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 		rows := ni * nl * c.w.out
 		row0 := n0*pixels + l0*c.w.out
 		for g, w := range c.weights {
-			from, to := part*w.Panels()/parts, (part+1)*w.Panels()/parts
+			from, to := cut(w.Panels(), parts, part), cut(w.Panels(), parts, part+1)
 			b := w.Columns(from, to)
 			from = from*panel + g*kg
 			gemm.MulGather(dst[from:], 0, outAt[:rows], gemm.Gather{Data: src[g*cg:], Rows: rowAt[:rows], Runs: runAt, Run: run, Step: 1},

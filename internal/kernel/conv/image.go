@@ -61,7 +61,7 @@ func newImageGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *imageGradie
 // part computes the given part of dw from the given chunk of lines.
 func (g *imageGradient) part(a *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	s, taps := g.s, len(g.tapAt)
-	from, to := part*(s.K/panel)/g.parts*panel, (part+1)*(s.K/panel)/g.parts*panel
+	from, to := cut(s.K/panel, g.parts, part)*panel, cut(s.K/panel, g.parts, part+1)*panel
 	n := to - from
 	memory := a.Get(taps*n + g.v.span(g.band)*g.line)
 	defer a.Put(memory)
