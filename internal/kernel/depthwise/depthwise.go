@@ -5,6 +5,7 @@ import (
 
 	"github.com/winnow-go/winnow/internal/cpu"
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // fast is the variant that the exported functions use, the fastest that may
@@ -14,36 +15,42 @@ var fast = func() cpu.Variant {
 	return vs[len(vs)-1]
 }()
 
-// Forward computes the output lines [lo,hi) of N*OutH into dst [N,OutH,OutW,C]
-// from x [N,H,W,C] and w [KH,KW,C], and applies the epilogue, nil for none, with
-// rows numbered over all pixels. dst may be the epilogue's residual but may not
-// overlap x or w. An element does not depend on lo and hi.
-func Forward(dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32], lo, hi int) {
+// Convolve computes dst [N,OutH,OutW,C] from x [N,H,W,C] and w [KH,KW,C], and
+// applies the epilogue, nil for none, with rows numbered over all pixels. dst
+// may be the epilogue's residual but may not overlap x or w.
+func Convolve(p *pool.Pool, dst, x, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32]) {
 	check(s, len(x), len(dst), len(w))
-	checkLines("Forward", s.N*s.OutH(), lo, hi)
-	forward(fast, dst, x, w, s, epi, part{lo, hi, 0, s.C})
+	eachPart(p, s.N, s.OutH(), s.OutW(), s.C, func(share part) {
+		forward(fast, dst, x, w, s, epi, share)
+	})
 }
 
-// BackwardInput computes the input lines [lo,hi) of N*H of dx [N,H,W,C], the
-// gradient with respect to x, from dy [N,OutH,OutW,C] and w [KH,KW,C]. It
-// overwrites: input that no window covers gets 0. dx may not overlap dy or w.
-// An element does not depend on lo and hi.
-func BackwardInput(dx, dy, w []float32, s kernel.Conv, lo, hi int) {
+// InputGradient computes dx [N,H,W,C], the gradient with respect to x, from dy
+// [N,OutH,OutW,C] and w [KH,KW,C]. It overwrites: input that no window covers
+// gets 0. dx may not overlap dy or w.
+func InputGradient(p *pool.Pool, dx, dy, w []float32, s kernel.Conv) {
 	check(s, len(dx), len(dy), len(w))
-	checkLines("BackwardInput", s.N*s.H, lo, hi)
-	backwardInput(fast, dx, dy, w, s, part{lo, hi, 0, s.C})
+	eachPart(p, s.N, s.H, s.W, s.C, func(share part) {
+		backwardInput(fast, dx, dy, w, s, share)
+	})
 }
 
-// BackwardWeight adds to dw [KH,KW,C], the gradient with respect to w, the
-// contribution of the output lines [lo,hi) of N*OutH, from dy [N,OutH,OutW,C]
-// and x [N,H,W,C]. Pixels are added one by one in their order in memory, so
-// that [lo,mid) and then [mid,hi) give what [lo,hi) gives; workers that add to
-// dw of their own, to be summed later, round differently. dw may not overlap
-// the others.
-func BackwardWeight(dw, dy, x []float32, s kernel.Conv, lo, hi int) {
+// WeightGradient computes dw [KH,KW,C], the gradient with respect to w, from dy
+// [N,OutH,OutW,C] and x [N,H,W,C]. It overwrites. It cuts between channels
+// only, so that pixels are added one by one in their order in memory. dw may
+// not overlap the others.
+func WeightGradient(p *pool.Pool, dw, dy, x []float32, s kernel.Conv) {
 	check(s, len(x), len(dy), len(dw))
-	checkLines("BackwardWeight", s.N*s.OutH(), lo, hi)
-	backwardWeight(fast, dw, dy, x, s, part{lo, hi, 0, s.C})
+	lines := s.N * s.OutH()
+	blocks := (s.C + partChannels - 1) / partChannels
+	c := max(blocks/parts(p, lines*s.OutW()*s.C), 1) * partChannels
+	p.Run((s.C+c-1)/c, func(task, _ int) {
+		share := part{0, lines, task * c, min((task+1)*c, s.C)}
+		for t := range s.KH * s.KW {
+			clear(dw[t*s.C:][share.c0:share.c1])
+		}
+		backwardWeight(fast, dw, dy, x, s, share)
+	})
 }
 
 func check(s kernel.Conv, x, y, w int) {
@@ -61,11 +68,5 @@ func check(s kernel.Conv, x, y, w int) {
 	}
 	if want := s.KH * s.KW * s.C; w != want {
 		panic(fmt.Sprintf("depthwise: weight has %d elements, want %d", w, want))
-	}
-}
-
-func checkLines(name string, n, lo, hi int) {
-	if lo < 0 || lo > hi || hi > n {
-		panic(fmt.Sprintf("depthwise: %s: lines [%d,%d) of %d", name, lo, hi, n))
 	}
 }

@@ -487,12 +487,11 @@ func TestWrongArgumentsPanic(t *testing.T) {
 	grouped := s
 	grouped.Groups = 2
 	for name, f := range map[string]func(){
-		"input":        func() { Forward(x, x[1:], w, s, nil, 0, 4) },
-		"output":       func() { Forward(x[1:], x, w, s, nil, 0, 4) },
-		"weight":       func() { BackwardInput(x, x, w[1:], s, 0, 4) },
-		"lines":        func() { Forward(make([]float32, 128), x, w, s, nil, 0, 5) },
-		"order":        func() { BackwardWeight(w, x, x, s, 3, 2) },
-		"not by depth": func() { Forward(make([]float32, 128), x, w, grouped, nil, 0, 4) },
+		"input":        func() { Convolve(nil, x, x[1:], w, s, nil) },
+		"output":       func() { Convolve(nil, x[1:], x, w, s, nil) },
+		"weight":       func() { InputGradient(nil, x, x, w[1:], s) },
+		"gradient":     func() { WeightGradient(nil, w, x[1:], x, s) },
+		"not by depth": func() { Convolve(nil, make([]float32, 128), x, w, grouped, nil) },
 	} {
 		func() {
 			defer func() {
@@ -510,9 +509,9 @@ func TestCallsHardlyAllocate(t *testing.T) {
 	nx, ny, nw := sizes(s)
 	x, y, w := make([]float32, nx), make([]float32, ny), make([]float32, nw)
 	for name, f := range map[string]func(){
-		"Forward":        func() { Forward(y, x, w, s, nil, 0, s.N*s.OutH()) },
-		"BackwardInput":  func() { BackwardInput(x, y, w, s, 0, s.N*s.H) },
-		"BackwardWeight": func() { BackwardWeight(w, y, x, s, 0, s.N*s.OutH()) },
+		"Convolve":       func() { Convolve(nil, y, x, w, s, nil) },
+		"InputGradient":  func() { InputGradient(nil, x, y, w, s) },
+		"WeightGradient": func() { WeightGradient(nil, w, y, x, s) },
 	} {
 		// A collection, or the race detector, may empty the pool of scratch.
 		if n := testing.AllocsPerRun(20, f); n > 12 {

@@ -7,10 +7,8 @@
 // be transposed), y is [N,OutH,OutW,C]. Taps that fall outside the input are
 // left out.
 //
-// Convolve, InputGradient and WeightGradient share the work out to a pool's
-// threads. Forward, BackwardInput and BackwardWeight do a part of it: lines,
-// of which one is a row of pixels of one image, N*OutH of output or N*H of
-// input; slices are the whole tensors all the same. Terms are added in the
+// A line is one row of pixels of one image: N*OutH lines of output, N*H of
+// input. A pool's threads share lines and channels. Terms are added in the
 // order of the taps, rows first, or in the opposite order, or in the order of
 // the pixels for the gradient with respect to the weights, however the work is
 // shared out. A result that adds up n products t differs from the exact one by
@@ -25,7 +23,7 @@
 // padding. That makes the inner loop the same for every stride, dilation,
 // border and number of channels, and keeps images whose pixels are a power of
 // two apart from competing for cache sets. Because the zeros take part, an
-// infinite or NaN weight, or gradient of an output in [BackwardWeight], may
+// infinite or NaN weight, or gradient of an output in [WeightGradient], may
 // make NaN where the padding of a row's ends meets it; the generic variant
 // leaves those products out. With finite weights infinities and NaN spread
 // alike.

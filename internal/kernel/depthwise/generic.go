@@ -2,7 +2,8 @@ package depthwise
 
 import "github.com/winnow-go/winnow/internal/kernel"
 
-// ForwardGeneric is the definition of Forward.
+// ForwardGeneric is the definition of [Convolve]: the output lines [lo,hi) of
+// N*OutH.
 func ForwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Epilogue[T], lo, hi int) {
 	forwardGeneric(dst, x, w, s, epi, part{lo, hi, 0, s.C})
 }
@@ -33,7 +34,8 @@ func forwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Ep
 	}
 }
 
-// BackwardInputGeneric is the definition of BackwardInput.
+// BackwardInputGeneric is the definition of [InputGradient]: the input lines
+// [lo,hi) of N*H.
 func BackwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, lo, hi int) {
 	backwardInputGeneric(dx, dy, w, s, part{lo, hi, 0, s.C})
 }
@@ -70,7 +72,8 @@ func source(at, stride, n int) (int, bool) {
 	return at / stride, true
 }
 
-// BackwardWeightGeneric is the definition of BackwardWeight.
+// BackwardWeightGeneric is the definition of [WeightGradient]: it adds to dw the
+// contribution of the output lines [lo,hi) of N*OutH.
 func BackwardWeightGeneric[T kernel.Float](dw, dy, x []T, s kernel.Conv, lo, hi int) {
 	backwardWeightGeneric(dw, dy, x, s, part{lo, hi, 0, s.C})
 }
