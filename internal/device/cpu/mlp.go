@@ -15,10 +15,19 @@ func (p *pair) Elem() kernel.Elem { return p.w1.Elem() }
 
 // PackMLP arranges weights for MLP.
 func (b *Backend) PackMLP(w1, w2 device.Buffer, m device.MLP) device.Weights {
-	return &pair{
-		gemm.Pack(gemm.Operand[float32]{Data: f32(w1), RowStride: 1, ColStride: m.C}, m.C, m.Hidden),
-		gemm.Pack(gemm.Operand[float32]{Data: f32(w2), RowStride: 1, ColStride: m.Hidden}, m.Hidden, m.Out),
-	}
+	return &pair{b.pack(f32(w1), m.Hidden, m.C), b.pack(f32(w2), m.Out, m.Hidden)}
+}
+
+// pack arranges the weights w [out,in] of a linear layer.
+func (b *Backend) pack(w []float32, out, in int) *gemm.Packed {
+	const panel = 16 // columns, those of a gemm.Packed
+	p := new(gemm.Packed)
+	p.Reserve(in, out)
+	b.pool.Split(p.Panels(), rowsPer(p.Panels(), panel*in), func(lo, hi, _ int) {
+		columns := p.Columns(lo, hi)
+		columns.SetRows(0, gemm.Operand[float32]{Data: w[lo*panel*in:], RowStride: 1, ColStride: in}, in)
+	})
+	return p
 }
 
 // MLP normalises and applies two linear layers, tile by tile.

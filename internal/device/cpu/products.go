@@ -25,11 +25,12 @@ func (b *Backend) PackConv(old device.Weights, w device.Buffer, s kernel.Conv) d
 	if s.Depthwise() {
 		return taps(f32(w))
 	}
-	if p, ok := old.(*conv.Weights); ok {
-		p.Repack(f32(w), s)
-		return p
+	p, ok := old.(*conv.Weights)
+	if !ok {
+		p = new(conv.Weights)
 	}
-	return conv.Pack(f32(w), s)
+	p.RepackBy(b.pool, f32(w), s)
+	return p
 }
 
 // Conv convolves.
