@@ -216,10 +216,11 @@ func (s *Sample) warnings(r *Report) []string {
 	warn := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
 	k := len(s.z.classes)
 	kept, entropy := 0, 0.0
-	got, want := make([]int, k), make([]int, k)
+	got, want, keep := make([]int, k), make([]int, k), make([]int, k)
 	for _, j := range s.Judged {
 		if r.Fit.Thresholds.Verdict(j.Prediction) == Keep {
 			kept++
+			keep[j.Index]++
 		}
 		entropy += j.Entropy
 		got[j.Index]++
@@ -242,8 +243,11 @@ func (s *Sample) warnings(r *Report) []string {
 	}
 	out = append(out, s.inseparable(r)...)
 	for i, name := range s.z.classes {
-		if got[i] == 0 && want[i] >= 5 {
+		switch {
+		case got[i] == 0 && want[i] >= 5:
 			warn("class %q is never named, though the sample has %d pictures of it", name, want[i])
+		case keep[i] == 0 && got[i] >= 10 && kept > 0:
+			warn("of the %d pictures that are taken for %q none would be kept: the class is left to people", got[i], name)
 		}
 	}
 	var confused []string

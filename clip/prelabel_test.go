@@ -259,8 +259,11 @@ func TestVaguePromptsAreSeenInTheReport(t *testing.T) {
 			t.Errorf("%q is not in the report:\n%s", want, text)
 		}
 	}
-	if n := strings.Count(text, "cannot be told apart"); n != 3 {
+	if n := strings.Count(text, `" cannot be told apart`); n != 3 {
 		t.Errorf("%d pairs of prompts that cannot be told apart, want each of the three once:\n%s", n, text)
+	}
+	if n := strings.Count(text, ": which is which is right in "); n != len(vague.Inseparable) || n == 0 {
+		t.Errorf("%d pairs are listed, want %d:\n%s", n, len(vague.Inseparable), text)
 	}
 }
 
@@ -305,6 +308,28 @@ func TestPromptsThatOverlapAreNamedAndOthersNot(t *testing.T) {
 	}
 	if pairs := few.Inseparable(); len(pairs) != 0 {
 		t.Errorf("from six pictures: %+v", pairs)
+	}
+}
+
+func TestAClassThatIsNeverKeptIsWarnedOf(t *testing.T) {
+	z := mustZeroShot(t, ZeroShotOptions{}, &colours{}, Named(plateClasses...))
+	s, err := z.Judge(t.Context(), labelled(300, 0.62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Judged { // of blue the model is never sure, and rightly so
+		if j := &s.Judged[i]; j.Class == "blue" {
+			j.Prob = 0.2
+			j.Label = i % 3
+		}
+	}
+	r, err := s.Report(t.Context(), FitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(r.Warnings, "\n")
+	if !r.Fit.promised() || !strings.Contains(text, `taken for "blue" none would be kept`) || strings.Count(text, "left to people") != 1 {
+		t.Errorf("%v\n%s", r.Fit, text)
 	}
 }
 

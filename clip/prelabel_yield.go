@@ -154,9 +154,16 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	if _, err := r.Wordings.WriteTo(&b); err != nil {
 		return 0, err
 	}
+	const most = 20 // pairs in either list
+	if len(r.Inseparable) > 0 {
+		b.WriteString("\nclasses whose prompts cannot be told apart\n")
+		for _, p := range r.Inseparable[:min(len(r.Inseparable), most)] {
+			fmt.Fprintf(&b, "  %s and %s: which is which is right in %.1f%% of cases; cosine of the descriptions %.3f\n", p.A, p.B, 100*p.Apart, p.Text)
+		}
+	}
 	if len(r.Confused) > 0 {
 		b.WriteString("\nclasses that are confused\n")
-		for _, c := range r.Confused[:min(len(r.Confused), 20)] {
+		for _, c := range r.Confused[:min(len(r.Confused), most)] {
 			fmt.Fprintf(&b, "  %s taken for %s: %d, %.1f%%; cosine of the descriptions %.3f\n", c.Want, c.Got, c.Count, 100*c.Share, c.Text)
 		}
 	}

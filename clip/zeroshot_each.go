@@ -99,8 +99,8 @@ func (z *ZeroShot) each(ctx context.Context, set dataset.Set, skip func(int) boo
 				j := len(c.items)
 				c.items = append(c.items, item{Result: Result{Picture: next, Name: set.Name(next)}}) // within its capacity
 				it, x := &c.items[j], c.x[j*size:(j+1)*size]
-				workers <- struct{}{}
 				c.reading.Go(func() {
+					workers <- struct{}{} // here, so that the loop goes on to the model at once
 					defer func() { <-workers }()
 					if inner.Err() != nil {
 						return

@@ -15,6 +15,22 @@
 // categories of scenes.StrangerClasses as well, colours, some textures and
 // backgrounds, and the words of the captions.
 //
+// # What may be kept of its labels
+//
+// Thresholds on the probability, fitted on 600 labelled pictures of 12,000 and
+// counted on the other 11,400; means over ten seeds of the scenes, with ten
+// samples each (confidence 0.9; clip.FitOptions). Without a threshold 72.5% of
+// the labels are right.
+//
+//	precision   samples that     kept             of these   less than asked for,
+//	asked for   promise it                        right      less than that by 0.02
+//	0.85        100 of 100       57% (38 to 69)   88.6%      2, 0 of 100
+//	0.90        100 of 100       39% ( 8 to 58)   94.0%      1, 1 of 100
+//	0.95         75 of 100       21% (10 to 36)   98.0%      5, 0 of  75
+//
+// With 400 pictures 0.95 is promised by 54 samples of 100, with 1,000 by 95. Of
+// birds and airplanes little is kept at any of them.
+//
 // # What it is not
 //
 // A model of the world. It has never seen a photograph, nor the test style of the

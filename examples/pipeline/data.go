@@ -19,6 +19,7 @@ type data struct {
 	train     dataset.Set
 	held      dataset.Set // part of the training images, kept from training
 	test      dataset.Set
+	full      dataset.Set // the test images at their own size, for CLIP
 	strangers dataset.Set // nil for none
 	drawn     bool        // the test images were drawn from the same pile
 	val       bool        // the held-out images are the data's own part for that
@@ -62,7 +63,7 @@ func open(o options) (*data, error) {
 	if d.classes, err = label.NewClasses(pool.Classes()...); err != nil {
 		return nil, err
 	}
-	d.pool = pool
+	d.pool, d.full = pool, d.test
 	train, held := pool, val
 	if d.val = held != nil; !d.val {
 		if train, held, err = dataset.HoldOut(pool, o.seed); err != nil {

@@ -3,7 +3,7 @@
 // averaged weights, look at the confusion matrix, calibrate, learn to refuse
 // strangers, and save the better one as a model file.
 //
-//	go run ./examples/pipeline                      # drawn scenes, two to two and a half minutes
+//	go run ./examples/pipeline                      # drawn scenes, in 2 to 2.5 minutes
 //	go run ./examples/pipeline -quick               # the same in less than one
 //	go run ./examples/pipeline -data photos -strangers other -out result
 //	go run ./examples/pipeline -data photos -clip clip-vit-base-patch32/ -out result
@@ -24,10 +24,18 @@
 // the confidence that package clip states, and those are kept.
 //
 // Later the better of the two models is trained once more, on the kept labels and
-// three quarters of the sample (the last quarter chooses its weights), in half as
-// many steps. Pictures of classes of which CLIP was rarely sure are shown more
+// three quarters of the sample (the last quarter chooses its weights), in as many
+// steps as before. Images of classes of which CLIP was rarely sure are shown more
 // often. Its accuracy on the test images is printed beside that of CLIP itself
-// and that of the model with true labels.
+// and that of the model with true labels. Measured on the drawn scenes, seed 1:
+// of 11,400 proposed labels 72.1 % are right, 38.5 % are kept, and of those
+// 94.2 %; on the test images CLIP is right on 55.5 %, the model of the kept labels
+// on 64.9 %, that of all true labels on 87.5 %. A model of the sample alone is
+// right on 25 % (seeds 2 and 3).
+//
+// Asking for 0.95 keeps a fifth and with every fourth sample nothing (package
+// clip/tiny has a table): what is kept is then too little and too easy to learn
+// from.
 //
 // -prompts describes the classes in other words (clip.ReadPrompts). What vague
 // ones do, and how the report says so:
@@ -79,7 +87,7 @@ func main() {
 	flag.IntVar(&o.epochs, "epochs", 0, "epochs for each model; 0 chooses by the size of the data")
 	flag.IntVar(&o.threads, "threads", 0, "processor cores; 0 for all")
 	flag.IntVar(&o.size, "size", 0, "side of the models' input in pixels; 0 takes images of up to 40 pixels as they are and scales others to 64")
-	flag.IntVar(&o.batch, "batch", 0, "images per step; 0 means 128, or 64 for less than 20,000 images")
+	flag.IntVar(&o.batch, "batch", 0, "images per step; 0 means 128, 64 for less than 20,000 images, 32 for the drawn scenes")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
 	flag.BoolVar(&o.quick, "quick", false, "fewer images and epochs: under 40 seconds on the drawn scenes")
 	flag.StringVar(&o.clip, "clip", "", "CLIP model, a folder or a file, that labels the training images before anybody looks")

@@ -269,15 +269,11 @@ func TestPrelabellingKeepsNothingOfGuesses(t *testing.T) {
 // drawn are scenes to pre-label: 400 of them are the sample.
 func drawn(t *testing.T) *data {
 	t.Helper()
-	d := &data{classes: scenes.Classes()}
-	var err error
-	if d.pool, err = scenes.New(scenes.Options{Seed: 4, N: 1600}); err != nil {
+	pool, err := scenes.New(scenes.Options{Seed: 4, N: 1600})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if d.test, err = scenes.New(scenes.Options{Seed: 4, N: 100, Style: scenes.Testing}); err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return &data{classes: pool.Classes(), pool: pool}
 }
 
 func TestKeptLabelsAreWhatWasAskedFor(t *testing.T) {
@@ -323,7 +319,7 @@ func TestVaguePromptsAreSaidToBe(t *testing.T) {
 	if p.keptShare > 0.05 {
 		t.Errorf("vague prompts keep %.3f", p.keptShare)
 	}
-	for _, want := range []string{"WARNING: nothing is kept", "name the right class for only", "cannot be told apart", "the class hangs on the template"} {
+	for _, want := range []string{"WARNING: nothing is kept", "none is kept", "name the right class for only", "cannot be told apart", "the class hangs on the template"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, log.String())
 		}
@@ -359,25 +355,33 @@ func TestPromptsWithoutCLIPAreAnError(t *testing.T) {
 	}
 }
 
-func TestEvenedClassesAreShownAlike(t *testing.T) {
-	labels := []int{0, 0, 1, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
-	index := evened(labels, 4)
-	shown := make([]int, 4)
-	times := make([]int, len(labels))
-	for _, i := range index {
-		shown[labels[i]]++
-		times[i]++
+func TestImagesOfClassesWithFewAreShownMoreOften(t *testing.T) {
+	var labels []int
+	for i := range 100 {
+		labels = append(labels, 0)
+		if i%4 == 3 { // a quarter of the first class: twice
+			labels = append(labels, 1)
+		}
+		if i%25 == 0 { // a twenty-fifth: five times
+			labels = append(labels, 2)
+		}
+		if i%2 == 0 { // half: 1.41 times
+			labels = append(labels, 3)
+		}
 	}
-	if !slices.Equal(shown, []int{23, 23, 10, 0}) { // of the third there is one, and none of the fourth
+	times := make([]int, len(labels))
+	shown := make([]int, 5)
+	for _, i := range evened(labels, 5) {
+		times[i]++
+		shown[labels[i]]++
+	}
+	if !slices.Equal(shown, []int{100, 50, 20, 70, 0}) {
 		t.Errorf("shown %v", shown)
 	}
 	for i, n := range times {
-		if want := []int{1, 8, 10}[labels[i]]; n != want && (n != want-1 || labels[i] != 1) {
-			t.Errorf("image %d of class %d is shown %d times", i, labels[i], n)
+		if k := labels[i]; k < 3 && n != []int{1, 2, 5}[k] || k == 3 && n != 1 && n != 2 {
+			t.Errorf("image %d of class %d is shown %d times", i, k, n)
 		}
-	}
-	if got := evened([]int{0, 1, 1, 0}, 2); !slices.Equal(got, []int{0, 1, 2, 3}) {
-		t.Errorf("what is even is %v", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 
@@ -32,6 +33,7 @@ type prelabelling struct {
 	accuracy    float64 // of the kept labels
 	fit         *clip.Fit
 	report      *clip.Report
+	classifier  *clip.ZeroShot
 	zeroShot    float64    // CLIP's own accuracy on the test images
 	model       *contender // trained on the kept labels and the sample
 }
@@ -47,7 +49,7 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 	if err != nil {
 		return nil, err
 	}
-	p := &prelabelling{}
+	p := &prelabelling{classifier: zs}
 	sampled, err := p.draw(d, o.seed)
 	if err != nil {
 		return nil, err
@@ -97,15 +99,17 @@ func prelabel(ctx context.Context, d *data, dev *nn.Device, o options, w io.Writ
 	if p.kept, err = dataset.Relabel(view, d.classes, labels); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept, and of those %s are right\n",
-		100*p.accuracyAll, 100*p.keptShare, percent(p.accuracy))
-	fmt.Fprint(w, "  kept:")
+	if len(index) == 0 {
+		fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; none is kept\n", 100*p.accuracyAll)
+		return p, nil
+	}
+	fmt.Fprintf(w, "  %.1f%% of the proposed labels are right; %.1f%% are kept, and of those %.2f%% are right\n  kept:",
+		100*p.accuracyAll, 100*p.keptShare, 100*p.accuracy)
 	for k, n := range dataset.Counts(p.kept) {
 		fmt.Fprintf(w, " %s %d", d.classes[k], n)
 	}
 	fmt.Fprintln(w)
-	p.zeroShot, err = accuracyOf(ctx, zs, d.test)
-	return p, err
+	return p, nil
 }
 
 // draw takes the sample, at random and without a look at labels, and reports
@@ -219,52 +223,46 @@ func (p *prelabelling) trainOnKept(ctx context.Context, r recipe, d *data, dev *
 	if pseudo.held, err = dataset.Prepare(held, d.transform, 0); err != nil {
 		return err
 	}
-	o.epochs = max(int(keptSteps*float64(epochs(o, d)*d.train.Len()))/pseudo.train.Len(), 1)
+	// As many steps as with true labels: fewer images, more epochs.
+	o.epochs = max((epochs(o, d)*d.train.Len()+pseudo.train.Len()/2)/pseudo.train.Len(), 1)
 	r.title += " on kept labels"
 	p.model, err = compete(ctx, r, &pseudo, dev, o, w)
 	return err
 }
 
-const (
-	// keptSteps is how long the model of the kept labels trains, as a share
-	// of the steps with all labels.
-	keptSteps = 0.5
-	// mostRepeats is how often an image is shown at most for one of the
-	// class with the most images.
-	mostRepeats = 10
-)
-
-// evened repeats images, given by their labels, so that all classes are learned
-// alike: CLIP is sure of some classes more often than of others, and a model
-// that hardly saw a class would never name it. The result are places in labels.
+// evened repeats images, given by their labels, where their class has few: one
+// of a class with a quarter of the images that the largest has is shown twice,
+// by the square root. CLIP is sure of some classes more often than of others, and
+// a model that hardly saw a class would never name it. The result are places in
+// labels.
 func evened(labels []int, classes int) []int {
 	counts := make([]int, classes)
 	for _, k := range labels {
 		counts[k]++
 	}
-	most := slices.Max(counts)
-	shown, seen := make([]int, classes), make([]int, classes)
+	most := float64(slices.Max(counts))
+	seen, shown := make([]int, classes), make([]int, classes)
 	var index []int
 	for i, k := range labels {
 		seen[k]++
-		// Of its class, this share should have been shown by now.
-		for want := seen[k] * min(most, mostRepeats*counts[k]) / counts[k]; shown[k] < want; shown[k]++ {
+		due := int(float64(seen[k]) * math.Sqrt(most/float64(counts[k])))
+		for ; shown[k] < due; shown[k]++ {
 			index = append(index, i)
 		}
 	}
 	return index
 }
 
-// judge measures the model of the kept labels on the test images.
+// judge measures CLIP and the model of the kept labels on the test images.
 func (p *prelabelling) judge(ctx context.Context, d *data, dev *nn.Device) error {
-	if p.model == nil {
-		return nil
+	var err error
+	if p.zeroShot, err = accuracyOf(ctx, p.classifier, d.full); err != nil || p.model == nil {
+		return err
 	}
 	v := p.model.best()
 	if err := nn.Load(p.model.model, v.weights, nn.LoadOptions{}); err != nil {
 		return err
 	}
-	var err error
 	v.test, err = train.Predict(ctx, nn.NewRunner(p.model.model, dev), d.test, train.PredictOptions{Transform: d.transform, Workers: dev.Threads()})
 	return err
 }

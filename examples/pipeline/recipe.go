@@ -62,12 +62,10 @@ func epochs(o options, d *data) int {
 	switch {
 	case o.epochs > 0:
 		return o.epochs
-	case o.data == "" && o.quick:
-		return 4
 	case o.quick:
 		return 3
 	case o.data == "":
-		return 7
+		return 5
 	}
 	return min(max(400_000/d.train.Len(), 2), 20)
 }
@@ -76,8 +74,8 @@ func batchSize(o options, d *data) int {
 	switch {
 	case o.batch > 0:
 		return o.batch
-	case o.data == "" && o.quick:
-		return 32
+	case o.data == "":
+		return 32 // few images, and so more steps of each
 	case d.train.Len() < 20_000:
 		return 64
 	}

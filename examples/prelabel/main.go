@@ -19,9 +19,10 @@
 // is a folder of labelled images, a folder for each class (and _none for images of
 // no class), drawn at random from the same source: thresholds are fitted on it so
 // that the share of right labels among the kept ones is at least -precision, with
-// -confidence. Without -sample, -threshold says what is kept; without either
-// nothing is. -holdout lists images that must never be labelled, by SHA-256 or
-// path, a line each.
+// -confidence; 600 are enough for 0.9 and often for 0.95. The report says which
+// prompts cannot be told apart, and which classes are left to people. Without
+// -sample, -threshold says what is kept; without either nothing is. -holdout
+// lists images that must never be labelled, by SHA-256 or path, a line each.
 //
 // In -out it writes
 //
