@@ -40,5 +40,5 @@ func (d *Device) Each(n int, fn func(i int)) {
 	if d != nil {
 		p = d.pool
 	}
-	p.Split(n, 1, func(i, _, _ int) { fn(i) })
+	p.Run(n, func(i, _ int) { fn(i) })
 }

@@ -99,19 +99,23 @@ func (p *Pool) Threads() int {
 }
 
 // Run calls fn(task, worker) once for every task in [0, tasks), concurrently,
-// and returns when all are done. Tasks are begun in order. Calls that run at
-// the same time have different worker numbers in [0, Threads()), which index
-// scratch memory. A panic in fn is raised again on the caller.
-func (p *Pool) Run(tasks int, fn func(task, worker int)) { p.run(tasks, 1, fn) }
+// and returns when all are done. Every worker begins with tasks that are
+// neighbours, so that in the next call it likely finds in its cache what it
+// wrote in this one. Calls that run at the same time have different worker
+// numbers in [0, Threads()), which index scratch memory. A panic in fn is
+// raised again on the caller.
+func (p *Pool) Run(tasks int, fn func(task, worker int)) { p.run(tasks, p.Threads(), fn) }
+
+// InOrder is Run for tasks that are begun in order: they may wait for what
+// earlier ones do.
+func (p *Pool) InOrder(tasks int, fn func(task, worker int)) { p.run(tasks, 1, fn) }
 
 // Split cuts n items into pieces of size items (the last may be shorter) and
-// calls fn(lo, hi, worker) for each, as Run does, but not in order: every
-// worker begins with pieces that are neighbours, so that in the next call it
-// likely finds in its cache what it wrote in this one. The cut depends on n
-// and size alone.
+// calls fn(lo, hi, worker) for each, as Run does. The cut depends on n and size
+// alone.
 func (p *Pool) Split(n, size int, fn func(lo, hi, worker int)) {
 	size = max(size, 1)
-	p.run((n+size-1)/size, p.Threads(), func(task, worker int) {
+	p.Run((n+size-1)/size, func(task, worker int) {
 		lo := task * size
 		fn(lo, min(lo+size, n), worker)
 	})

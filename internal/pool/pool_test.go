@@ -56,7 +56,7 @@ func TestTasksMayWaitForEarlierOnes(t *testing.T) {
 		p := New(threads)
 		for range 50 {
 			var done atomic.Int32
-			p.Run(40, func(task, _ int) {
+			p.InOrder(40, func(task, _ int) {
 				if task < 30 {
 					done.Add(1)
 					return
@@ -140,7 +140,7 @@ func TestPanicsOfHelpersReachTheCaller(t *testing.T) {
 				}
 			}()
 			late := time.Now().Add(time.Second)
-			p.Split(2, 1, func(_, _, worker int) {
+			p.Run(2, func(_, worker int) {
 				if worker == 1 {
 					helped.Store(true)
 					panic("boom")

@@ -16,7 +16,7 @@ import (
 func (b *Backend) eachImage(n, hw, c int, fn func(image, piece, lo, hi int)) (perImage int) {
 	size := reduceRows(hw, c)
 	perImage = (hw + size - 1) / size
-	b.pool.Split(n*perImage, 1, func(i, _, _ int) {
+	b.pool.Run(n*perImage, func(i, _ int) {
 		at := i % perImage * size
 		fn(i/perImage, i, at, min(at+size, hw))
 	})

@@ -134,7 +134,7 @@ func (b *Backend) ScaleSamples(dst, x, gamma device.Buffer, sample []float32, re
 		return
 	}
 	per := rows / samples
-	b.pool.Split(samples, 1, func(i, _, _ int) {
+	b.pool.Run(samples, func(i, _ int) {
 		s := make([]float32, c)
 		elementwise.Scale(s, ga, sample[i])
 		lo, hi := i*per, (i+1)*per

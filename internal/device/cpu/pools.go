@@ -13,7 +13,7 @@ func (b *Backend) MaxPool(dst device.Buffer, index []int32, x device.Buffer, g k
 
 // MaxPoolBackward sends gradients to where the maxima were.
 func (b *Backend) MaxPoolBackward(dx, dy device.Buffer, index []int32, g kernel.Window) {
-	b.pool.Split(g.N, 1, func(i, _, _ int) { pooling.MaxBackward(f32(dx), f32(dy), index, g, i, i+1) })
+	b.pool.Run(g.N, func(i, _ int) { pooling.MaxBackward(f32(dx), f32(dy), index, g, i, i+1) })
 }
 
 // AvgPool averages windows.
@@ -23,7 +23,7 @@ func (b *Backend) AvgPool(dst, x device.Buffer, g kernel.Window, countPad bool) 
 
 // AvgPoolBackward spreads gradients over windows.
 func (b *Backend) AvgPoolBackward(dx, dy device.Buffer, g kernel.Window, countPad bool) {
-	b.pool.Split(g.N, 1, func(i, _, _ int) { pooling.AverageBackward(f32(dx), f32(dy), g, countPad, i, i+1) })
+	b.pool.Run(g.N, func(i, _ int) { pooling.AverageBackward(f32(dx), f32(dy), g, countPad, i, i+1) })
 }
 
 // Blur filters.
@@ -33,7 +33,7 @@ func (b *Backend) Blur(dst, x device.Buffer, g kernel.Window) {
 
 // BlurBackward filters gradients.
 func (b *Backend) BlurBackward(dx, dy device.Buffer, g kernel.Window) {
-	b.pool.Split(g.N, 1, func(i, _, _ int) { pooling.BlurBackward(f32(dx), f32(dy), g, i, i+1) })
+	b.pool.Run(g.N, func(i, _ int) { pooling.BlurBackward(f32(dx), f32(dy), g, i, i+1) })
 }
 
 // GlobalPool averages images.

@@ -135,7 +135,8 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 	// each copies what it reads of x.
 	g.blocks = 1
 	if threads := p.Threads(); threads > 1 {
-		g.blocks = max(1, min(tasksPerThread*threads/(g.chunks.n*g.runs), (kg+minBlock-1)/minBlock))
+		tasks := g.chunks.n * g.runs
+		g.blocks = max(1, min((2*threads+tasks-1)/tasks, (kg+minBlock-1)/minBlock))
 	}
 	g.rows = (kg + g.blocks - 1) / g.blocks
 	g.blocks = (kg + g.rows - 1) / g.rows

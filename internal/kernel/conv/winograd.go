@@ -84,7 +84,7 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 	source := c.form.parts() * part
 	panels := c.filters.Panels()
 
-	if threads := p.Threads(); threads == 1 || blocks >= 4*threads {
+	if threads := p.Threads(); threads == 1 || blocks%threads == 0 || blocks >= 4*threads {
 		p.Run(blocks, func(task, _ int) {
 			v := a.Get(source)
 			defer a.Put(v)
@@ -102,7 +102,7 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 	pieces := (size + few - 1) / few
 	groups := min(together(panels), (2*tasksPerThread*p.Threads()+blocks-1)/blocks)
 	done := make([]atomic.Int32, blocks)
-	p.Run(blocks*(pieces+groups), func(task, _ int) {
+	p.InOrder(blocks*(pieces+groups), func(task, _ int) {
 		if task < blocks*pieces {
 			block := task / pieces
 			defer done[block].Add(1) // also in a panic, lest others wait forever

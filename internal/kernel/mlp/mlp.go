@@ -41,7 +41,26 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 		panic("mlp: lengths do not fit")
 	}
 	first := &kernel.Epilogue[float32]{Bias: l.B1, Act: l.Act}
-	p.Split(rows, tile(rows, h, p.Threads()), func(lo, hi, _ int) {
+	second := &kernel.Epilogue[float32]{Bias: l.B2, Scale: l.Scale, Residual: residual}
+	if threads := p.Threads(); threads > 1 && rows < minRows*threads {
+		hidden := a.Get(rows * (h + pad))
+		defer a.Put(hidden)
+		in := x
+		if l.Gamma != nil {
+			in = a.Get(rows * c)
+			defer a.Put(in)
+			size := (rows + threads - 1) / threads
+			p.Split(rows, size, func(lo, hi, _ int) {
+				norm.LayerNorm(in[lo*c:hi*c], x[lo*c:hi*c], l.Gamma, l.Beta, nil, nil, hi-lo, c, l.Epsilon)
+			})
+		}
+		multiply(p, hidden, h+pad, rows, in, c, l.W1, first)
+		multiply(p, dst, out, rows, hidden, h+pad, l.W2, second)
+		return
+	}
+	tiles, pieces := divide(rows, h, p.Threads())
+	p.Run(pieces, func(i, _ int) {
+		lo, hi := i*tiles/pieces*gemm.TileRows(), min((i+1)*tiles/pieces*gemm.TileRows(), rows)
 		n := hi - lo
 		hidden := a.Get(n * (h + pad))
 		defer a.Put(hidden)
@@ -53,11 +72,38 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 			in.Data = y
 		}
 		gemm.Mul(hidden, h+pad, n, in, l.W1, false, first, 0)
-		second := &kernel.Epilogue[float32]{Bias: l.B2, Scale: l.Scale}
+		second := *second
 		if residual != nil {
 			second.Residual = residual[lo*out : hi*out]
 		}
-		gemm.Mul(dst[lo*out:hi*out], out, n, gemm.Operand[float32]{Data: hidden, RowStride: h + pad, ColStride: 1}, l.W2, false, second, 0)
+		gemm.Mul(dst[lo*out:hi*out], out, n, gemm.Operand[float32]{Data: hidden, RowStride: h + pad, ColStride: 1}, l.W2, false, &second, 0)
+	})
+}
+
+// multiply computes all rows of dst from x, columns shared among the threads:
+// for so few rows that weights take longer to arrive than to be used, and
+// should pass once.
+func multiply(p *pool.Pool, dst []float32, ldc, rows int, x []float32, ldx int, w *gemm.Packed, e *kernel.Epilogue[float32]) {
+	const (
+		panel = 16        // columns of a gemm.Packed
+		unit  = 2 * panel // that AVX-512 takes at once
+		parts = 4         // for each thread
+	)
+	units := (w.N() + unit - 1) / unit
+	p.Split(units, (units+parts*p.Threads()-1)/(parts*p.Threads()), func(lo, hi, _ int) {
+		from := lo * unit
+		columns := w.Columns(lo*unit/panel, min(hi*unit/panel, w.Panels()))
+		part := *e
+		if part.Bias != nil {
+			part.Bias = part.Bias[from:]
+		}
+		if part.Scale != nil {
+			part.Scale = part.Scale[from:]
+		}
+		if part.Residual != nil {
+			part.Residual, part.ResidualStride = part.Residual[from:], w.N()
+		}
+		gemm.Mul(dst[from:], ldc, rows, gemm.Operand[float32]{Data: x, RowStride: ldx, ColStride: 1}, &columns, false, &part, 0)
 	})
 }
 
@@ -65,21 +111,21 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 // their number of elements is often a power of two times three.
 const pad = 16
 
-// tile is the number of rows in a piece. 64 K elements of hidden layer are a
+// divide says how many whole tiles of the micro-kernel the rows have, and into
+// how many pieces these are divided. 64 K elements of hidden layer are a
 // quarter of the 1 MB second-level cache of a Zen 4 core, which leaves room for
 // weights; but with fewer than 98 rows weights that do not fit that cache are
 // streamed too often. Twice the cache is no reason for more: on Emerald Rapids
-// any number from 98 to 392 is as fast. Few rows are shared among the threads.
-func tile(rows, hidden, threads int) int {
-	n := min(max(64<<10/hidden, 98), 168)
-	pieces := max((rows+n-1)/n, 1)
-	if threads > 1 && rows >= 12*threads {
-		pieces = (pieces + threads - 1) / threads * threads
-	}
-	n = (rows + pieces - 1) / pieces
-	whole := gemm.TileRows()
-	return (n + whole - 1) / whole * whole
+// any number from 98 to 392 is as fast. Every thread gets as many pieces.
+func divide(rows, hidden, threads int) (tiles, pieces int) {
+	n := min(max(64<<10/hidden, minRows), 168)
+	tiles = (rows + gemm.TileRows() - 1) / gemm.TileRows()
+	pieces = (rows + n - 1) / n
+	pieces = (pieces + threads - 1) / threads * threads
+	return tiles, min(pieces, tiles)
 }
+
+const minRows = 98
 
 // ForwardGeneric is the definition of Forward, with plain weights w1 [H,C] and
 // w2 [C',H]: out is C'.
