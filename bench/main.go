@@ -32,12 +32,12 @@ type options struct {
 	rounds, runs         int
 	threads, batches     []int
 	models, towers       []string
-	skipGo               bool
+	tables               []string
 }
 
 func main() {
 	var o options
-	var threads, batches, models, towers string
+	var threads, batches, models, towers, which string
 	flag.StringVar(&o.peers, "peers", "", "folder with ort_bench.js and the .onnx files")
 	flag.StringVar(&o.torch, "torch", "", "torch_bench.py; empty leaves training out")
 	flag.StringVar(&o.python, "python", "/usr/bin/python3", "interpreter that has torch and torchvision")
@@ -47,12 +47,18 @@ func main() {
 	flag.StringVar(&batches, "batches", "1,8", "images in a forward pass, comma-separated")
 	flag.StringVar(&models, "models", "resnet18,resnet50,convnext_tiny", "models, comma-separated")
 	flag.StringVar(&towers, "towers", "vit_b_32", "models of which only forward passes are compared")
-	flag.BoolVar(&o.skipGo, "nokernels", false, "leave the kernels and the purego build out")
+	flag.StringVar(&which, "tables", strings.Join(tables, ","), "what to measure, comma-separated")
 	flag.Parse()
 	o.threads, o.batches = numbers("threads", threads), numbers("batches", batches)
 	o.models = strings.Split(models, ",")
 	if towers != "" {
 		o.towers = strings.Split(towers, ",")
+	}
+	o.tables = strings.Split(which, ",")
+	for _, name := range o.tables {
+		if !slices.Contains(tables, name) {
+			fatal(fmt.Errorf("no table %q; there are %v", name, tables))
+		}
 	}
 	if o.peers == "" || o.rounds < 1 || o.runs < 3 {
 		fatal(errors.New("-peers is wanted, at least one round and three runs"))
@@ -99,40 +105,48 @@ func run(o options) error {
 		return err
 	}
 	fmt.Printf("CPU: %s, %d cores, %s. Minima of %d rounds in turn; ratios below 1 are in winnow's favour.\n\n", cpu(), runtime.NumCPU(), runtime.Version(), o.rounds)
-	if !o.skipGo {
-		if err := kernels(); err != nil {
+	for _, name := range o.tables {
+		if err := o.table(name, speed, dir); err != nil {
 			return err
 		}
 	}
-	for _, t := range o.threads {
-		for _, b := range o.batches {
-			if err := forward(o, speed, t, b); err != nil {
-				return err
+	return nil
+}
+
+// tables are what can be measured, in the order of the output.
+var tables = []string{"kernels", "forward", "training", "scaling", "opening", "stopping", "purego"}
+
+func (o options) table(name, speed, dir string) error {
+	switch name {
+	case "kernels":
+		return kernels()
+	case "forward":
+		for _, t := range o.threads {
+			for _, b := range o.batches {
+				if err := forward(o, speed, t, b); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if o.torch != "" {
+	case "training":
+		if o.torch == "" {
+			return nil
+		}
 		for _, t := range o.threads {
 			if err := training(o, speed, t); err != nil {
 				return err
 			}
 		}
+	case "scaling":
+		return scaling(o, speed)
+	case "opening":
+		return opening(o, speed, dir)
+	case "stopping":
+		return stopping(o, speed)
+	case "purego":
+		return pure(o, speed, dir)
 	}
-	if runtime.NumCPU() > 1 {
-		if err := scaling(o, speed); err != nil {
-			return err
-		}
-	}
-	if err := opening(o, speed, dir); err != nil {
-		return err
-	}
-	if err := stopping(o, speed); err != nil {
-		return err
-	}
-	if o.skipGo {
-		return nil
-	}
-	return pure(o, speed, dir)
+	return nil
 }
 
 func build(to string, flags ...string) error {
