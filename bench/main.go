@@ -342,10 +342,11 @@ var result = regexp.MustCompile(`Benchmark(\S+?)(?:-\d+)?\s+\d+\s.*?([\d.]+) GFL
 
 type benchmark struct {
 	name   string
+	runs   []float64
 	gflops float64
 }
 
-// benchmarks runs Go benchmarks of the matrix product and returns the best of
+// benchmarks runs Go benchmarks of the matrix product and returns the median of
 // several runs of each.
 func benchmarks(pattern string, flags ...string) ([]benchmark, error) {
 	args := append([]string{"test", "./internal/kernel/gemm", "-run", "^$", "-bench", pattern, "-benchtime", "200ms", "-count", "5"}, flags...)
@@ -365,7 +366,11 @@ func benchmarks(pattern string, flags ...string) ([]benchmark, error) {
 		if i < 0 {
 			i, all = len(all), append(all, benchmark{name: m[1]})
 		}
-		all[i].gflops = max(all[i].gflops, v)
+		all[i].runs = append(all[i].runs, v)
+	}
+	for i := range all {
+		slices.Sort(all[i].runs)
+		all[i].gflops = all[i].runs[len(all[i].runs)/2]
 	}
 	return all, nil
 }
