@@ -20,12 +20,10 @@ func (b *Backend) PackMLP(w1, w2 device.Buffer, m device.MLP) device.Weights {
 
 // pack arranges the weights w [out,in] of a linear layer.
 func (b *Backend) pack(w []float32, out, in int) *gemm.Packed {
-	const panel = 16 // columns, those of a gemm.Packed
 	p := new(gemm.Packed)
 	p.Reserve(in, out)
-	b.pool.Split(p.Panels(), rowsPer(p.Panels(), panel*in), func(lo, hi, _ int) {
-		columns := p.Columns(lo, hi)
-		columns.SetRows(0, gemm.Operand[float32]{Data: w[lo*panel*in:], RowStride: 1, ColStride: in}, in)
+	b.pool.Split(p.Panels(), rowsPer(p.Panels(), len(p.Panel(0))), func(lo, hi, _ int) {
+		p.SetPanels(lo, hi, gemm.Operand[float32]{Data: w, RowStride: 1, ColStride: in})
 	})
 	return p
 }

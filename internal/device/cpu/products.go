@@ -29,7 +29,7 @@ func (b *Backend) PackConv(old device.Weights, w device.Buffer, s kernel.Conv) d
 	if !ok {
 		p = new(conv.Weights)
 	}
-	p.RepackBy(b.pool, f32(w), s)
+	p.Repack(b.pool, f32(w), s)
 	return p
 }
 

@@ -80,5 +80,5 @@ func BenchmarkBackwardWeight(b *testing.B) {
 }
 
 func BenchmarkPack(b *testing.B) {
-	bench(b, func(d operands, s kernel.Conv, _ *kernel.Arena) { d.packed.Repack(d.w, s) })
+	bench(b, func(d operands, s kernel.Conv, _ *kernel.Arena) { d.packed.Repack(nil, d.w, s) })
 }

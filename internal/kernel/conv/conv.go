@@ -18,16 +18,13 @@ type Weights struct {
 // w is not kept.
 func Pack(w []float32, s kernel.Conv) *Weights {
 	p := new(Weights)
-	p.Repack(w, s)
+	p.Repack(nil, w, s)
 	return p
 }
 
 // Repack arranges w [K,KH,KW,C/Groups] in the memory at hand where that
 // suffices. Nobody may be using it.
-func (p *Weights) Repack(w []float32, s kernel.Conv) { p.RepackBy(nil, w, s) }
-
-// RepackBy is [Weights.Repack] by the threads of a pool.
-func (p *Weights) RepackBy(threads *pool.Pool, w []float32, s kernel.Conv) {
+func (p *Weights) Repack(threads *pool.Pool, w []float32, s kernel.Conv) {
 	check(s, -1, -1, len(w))
 	for len(p.groups) < s.Groups {
 		p.groups = append(p.groups, new(gemm.Packed))
@@ -44,8 +41,7 @@ func (p *Weights) RepackBy(threads *pool.Pool, w []float32, s kernel.Conv) {
 	for g, to := range p.groups {
 		to.Reserve(inner, kg)
 		threads.Split(to.Panels(), 1<<15/(panel*inner)+1, func(lo, hi, _ int) {
-			part := to.Columns(lo, hi)
-			part.SetRows(0, gemm.Operand[float32]{Data: w[(g*kg+lo*panel)*inner:], RowStride: 1, ColStride: inner}, inner)
+			to.SetPanels(lo, hi, gemm.Operand[float32]{Data: w[g*kg*inner:], RowStride: 1, ColStride: inner})
 		})
 	}
 }

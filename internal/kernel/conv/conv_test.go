@@ -497,7 +497,7 @@ func repackedWeightsServeAnotherConvolution(t *testing.T, shapes []kernel.Conv) 
 	var w Weights
 	for i, s := range shapes {
 		d := fill(t, s, uint64(i))
-		w.RepackBy(pool.New(i%4), d.w, s)
+		w.Repack(pool.New(i%4), d.w, s)
 		if w.Bytes() < 4*len(d.w) || w.Elem() != kernel.F32 {
 			t.Errorf("%s: %d bytes of %v for %d elements", name(s), w.Bytes(), w.Elem(), len(d.w))
 		}

@@ -359,6 +359,16 @@ func TestPackKeepsElementsAndMemory(t *testing.T) {
 			}
 		}
 	}
+	for _, l := range layouts {
+		const k, n = 9, 70
+		b := l.operand(t, k, n, 7)
+		want, p := Pack(b, k, n), new(Packed)
+		p.Reserve(k, n)
+		for lo := 0; lo < p.Panels(); lo += 2 {
+			p.SetPanels(lo, min(lo+2, p.Panels()), b)
+		}
+		kerneltest.Equal(t, fmt.Sprintf("two panels at a time, %v", l), p.data, want.data)
+	}
 	b := layout{}.operand(t, 20, 20, 6)
 	p := Pack(b, 20, 20)
 	if n := testing.AllocsPerRun(10, func() { p.Repack(b, 20, 20); p.Repack(b, 5, 7) }); n != 0 {

@@ -113,6 +113,19 @@ func move(to, from *[nr]float32) {
 	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
 }
 
+// SetPanels arranges those columns of b, a K x N matrix, that the panels
+// [lo,hi) hold. Goroutines may set different panels at the same time. b is not
+// kept.
+func (p *Packed) SetPanels(lo, hi int, b Operand[float32]) {
+	b.check("B", p.k, p.n)
+	if lo == hi || p.k == 0 {
+		return
+	}
+	columns := p.Columns(lo, hi)
+	b.Data = b.Data[lo*nr*b.ColStride:]
+	columns.SetRows(0, b, p.k)
+}
+
 // Panels is the number of panels of 16 columns.
 func (p *Packed) Panels() int { return (p.n + nr - 1) / nr }
 
