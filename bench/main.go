@@ -225,6 +225,9 @@ func training(o options, speed string, threads int) error {
 
 // scaling compares two threads with one.
 func scaling(o options, speed string) error {
+	if runtime.NumCPU() < 2 {
+		return nil
+	}
 	fmt.Println("Two threads against one, milliseconds:\n\n| model | work | 1 thread | 2 threads | times as fast | spread |\n|---|---|---|---|---|---|")
 	for _, m := range o.models {
 		for _, mode := range []string{"forward", "train"} {

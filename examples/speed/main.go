@@ -147,7 +147,7 @@ func run(o options) error {
 		if r.GCStopMS, err = pauses(o, m, o.collections); err != nil {
 			return err
 		}
-		return print(r)
+		return write(r)
 	}
 	step, err := stepper(o, m, dev)
 	if err != nil {
@@ -192,10 +192,10 @@ func run(o options) error {
 			return err
 		}
 	}
-	return print(r)
+	return write(r)
 }
 
-func print(r result) error {
+func write(r result) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err

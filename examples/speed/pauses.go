@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"sync"
 
 	"github.com/winnow-go/winnow/nn"
@@ -69,5 +70,5 @@ func histogram() *metrics.Float64Histogram {
 	s := []metrics.Sample{{Name: stopping}}
 	metrics.Read(s)
 	h := s[0].Value.Float64Histogram()
-	return &metrics.Float64Histogram{Counts: append([]uint64(nil), h.Counts...), Buckets: h.Buckets}
+	return &metrics.Float64Histogram{Counts: slices.Clone(h.Counts), Buckets: h.Buckets}
 }

@@ -65,11 +65,7 @@ func (b *block) eachPart(dst []float32, stepDst int, a []float32, stepA, parts i
 		for l := 0; l < k; l += b.run {
 			b.runs[0], b.run = l, min(sizes().k, k-l)
 			b.b, b.ahead = of[(s*k+l)*nr:], b.run*nr
-			if chosen == cpu.Generic {
-				b.portable()
-			} else {
-				b.assembly()
-			}
+			b.compute()
 			b.accumulate = true
 		}
 	}

@@ -343,11 +343,16 @@ func (p *product) panels(b block, bAt int) {
 		if b.ahead = cols / nr * p.panel; j+cols >= p.n {
 			b.ahead = len(b.runs)*b.run*b.bStep - j/nr*p.panel
 		}
-		if chosen == cpu.Generic {
-			b.portable()
-		} else {
-			b.assembly()
-		}
+		b.compute()
+	}
+}
+
+// compute runs the chosen variant.
+func (b *block) compute() {
+	if chosen == cpu.Generic {
+		b.portable()
+	} else {
+		b.assembly()
 	}
 }
 
