@@ -43,6 +43,8 @@ type tile struct {
 	fetch            uintptr // where the next tile begins to prefetch, from two panels; AVX-512
 	fetchStep        int     // and how much further it goes with each step
 	fetching         int     // tiles that prefetch
+	next             uintptr // where the next four steps prefetch what the caller wants, unless 0
+	nextStep         int     // and how much further they go
 }
 
 // Bits of tile.flags.
@@ -98,7 +100,13 @@ func (b *block) assembly() {
 		}
 	}
 	s := split(len(b.rows))
-	t.prefetch(s)
+	if fours := s[0].tiles * len(b.runs) * (b.run / 4); len(b.next) > 0 && fours > 0 {
+		// B was brought near by whoever knows what comes next.
+		t.ahead, t.next = 0, uintptr(unsafe.Pointer(unsafe.SliceData(b.next)))
+		t.nextStep = (4*len(b.next) + fours - 1) / fours
+	} else {
+		t.prefetch(s)
+	}
 	t.mul(s, b.cols)
 }
 
@@ -221,6 +229,27 @@ func call512(rows, cols int, p *byte) {
 		mul6x16z(p)
 	case 7:
 		mul7x16z(p)
+	}
+}
+
+// copyPanels is CopyPanels for whole panels of 8 or 16 columns.
+func copyPanels(to []float32, plane, width int, from []float32, step, panels, n int) {
+	if chosen == cpu.Generic {
+		copyPanelsGeneric(to, plane, width, from, step, panels, n)
+		return
+	}
+	const most = 1 << 14 // elements in a call, so that the scheduler need not wait for long
+	rows := max(1, most/(panels*width))
+	for n > 0 {
+		rows = min(rows, n)
+		if width == 8 {
+			spread8(&to[0], &from[0], 4*plane, 4*step, panels, rows)
+		} else {
+			spread16(&to[0], &from[0], 4*plane, 4*step, panels, rows)
+		}
+		if n -= rows; n > 0 {
+			to, from = to[rows*width:], from[rows*step:]
+		}
 	}
 }
 

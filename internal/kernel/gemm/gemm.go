@@ -67,6 +67,11 @@ type Lines struct {
 	Step  int
 	N     int
 	Panel int // 0 means 16: whole rows are contiguous
+
+	// Next is memory that the caller is going to read after the product, which
+	// brings it into the second cache meanwhile where it can. The caller just
+	// wrote Data or is sure for some other reason that it is there already.
+	Next [2][]float32
 }
 
 // Slack is the number of elements that [Lines] of n columns reads beyond the
@@ -84,7 +89,7 @@ func MulLines(dst []float32, ldc int, a Gather, b Lines, accumulate bool) {
 		ldc: ldc,
 		a:   a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
 		b: b.Data, panel: b.Panel, bRuns: b.Runs, bStep: b.Step,
-		m: len(a.Rows), n: b.N, accumulate: accumulate,
+		m: len(a.Rows), n: b.N, accumulate: accumulate, next: b.Next,
 	}
 	if p.panel == 0 {
 		p.panel = nr

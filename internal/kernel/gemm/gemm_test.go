@@ -336,8 +336,13 @@ func TestGatheredProductsMatchPlainOnes(t *testing.T) {
 					inPanels.Data[j/nr*k*nr+l*nr+j%nr] = b.At(l, j)
 				}
 			}
+			again := slices.Clone(parked)
 			MulLines(parked, s.n, g, inPanels, true)
 			kerneltest.Equal(t, "lines in panels "+what, parked, want)
+
+			inPanels.Next = [2][]float32{kerneltest.Guarded(t, 300*s.n), kerneltest.Guarded(t, s.m)}
+			MulLines(again, s.n, g, inPanels, true)
+			kerneltest.Equal(t, "lines in panels, looking ahead, "+what, again, want)
 		}
 	})
 }

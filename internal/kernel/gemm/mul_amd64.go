@@ -139,6 +139,16 @@ func mul7x16z(t *byte)
 //go:noescape
 func transpose(dst *float32, src *float32, step int, squares int)
 
+// spread8 copies n rows of panels times 8 elements: from[i*step+p*8+j] to to[p*plane+i*8+j], plane and step in bytes.
+//
+//go:noescape
+func spread8(to *float32, from *float32, plane int, step int, panels int, n int)
+
+// spread16 copies n rows of panels times 16 elements: from[i*step+p*16+j] to to[p*plane+i*16+j], plane and step in bytes.
+//
+//go:noescape
+func spread16(to *float32, from *float32, plane int, step int, panels int, n int)
+
 // peak does 192 n floating-point operations (12 fused multiply-adds of 8 elements, n times) on registers; benchmarks measure the processor with it.
 func peak(n int)
 

@@ -66,18 +66,9 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 		return
 	}
 	done := 0
-	if b.ColStride == 1 { // some rows through all panels, so that rows are read on and on
+	if b.ColStride == 1 {
 		done = p.n / nr * nr
-		const some = 16
-		for first := 0; first < rows; first += some {
-			last := min(first+some, rows)
-			for j := 0; j < done; j += nr {
-				panel := p.data[j*p.k:][l0*nr:][:nr*rows]
-				for l := first; l < last; l++ {
-					move((*[nr]float32)(panel[l*nr:]), (*[nr]float32)(b.Data[l*b.RowStride+j:]))
-				}
-			}
-		}
+		CopyPanels(p.data[l0*nr:], p.k*nr, nr, b.Data, done, b.RowStride, rows)
 	}
 	for j := done; j < p.n; j += nr {
 		cols := min(nr, p.n-j)
@@ -102,15 +93,6 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 			}
 		}
 	}
-}
-
-// move copies a row of a panel, in pieces that the compiler keeps in registers;
-// all at once it would call a function.
-func move(to, from *[nr]float32) {
-	*(*[4]float32)(to[0:]) = *(*[4]float32)(from[0:])
-	*(*[4]float32)(to[4:]) = *(*[4]float32)(from[4:])
-	*(*[4]float32)(to[8:]) = *(*[4]float32)(from[8:])
-	*(*[4]float32)(to[12:]) = *(*[4]float32)(from[12:])
 }
 
 // SetPanels arranges those columns of b, a K x N matrix, that the panels

@@ -75,6 +75,10 @@ type product struct {
 	accumulate bool
 	epi        *kernel.Epilogue[float32]
 	row0       int
+
+	next    [2][]float32 // what to prefetch for the caller
+	share   int          // elements of it for a block
+	fetched int          // and in the blocks so far
 }
 
 // block is what the micro-kernels work on: some rows, some runs (or a part of
@@ -94,8 +98,9 @@ type block struct {
 	accumulate bool
 	epi        *kernel.Epilogue[float32] // nil unless this completes the sums; its activation is Identity or ReLU
 	row0, col0 int
-	ahead      int // from this block of B to the next one
-	width      int // columns of the whole result
+	ahead      int       // from this block of B to the next one
+	width      int       // columns of the whole result
+	next       []float32 // to prefetch instead of B
 }
 
 // check panics if a table leads outside the memory.
@@ -177,6 +182,12 @@ func (p *product) mul(dst []float32) {
 		for i := range min(p.m, mBlock) {
 			outTable[i] = i * p.ldc
 		}
+	}
+	if all := len(p.next[0]) + len(p.next[1]); all > 0 {
+		v := sizes()
+		rows, cols, sums := v.blockRows(p.m), v.cols, min(v.k, len(p.runs)*p.run)
+		blocks := ceil(p.m, rows) * ceil(p.n, cols) * ceil(len(p.runs)*p.run, max(sums, 1))
+		p.share = ceil(all, max(blocks, 1))
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
 	size := sizes().blockRows(p.m)
@@ -343,9 +354,23 @@ func (p *product) panels(b block, bAt int) {
 		if b.ahead = cols / nr * p.panel; j+cols >= p.n {
 			b.ahead = len(b.runs)*b.run*b.bStep - j/nr*p.panel
 		}
+		b.next = p.some()
 		b.compute()
 	}
 }
+
+// some is the share of a block in what is to be prefetched for the caller.
+func (p *product) some() []float32 {
+	rest, at := p.next[0], p.fetched
+	if at >= len(rest) {
+		rest, at = p.next[1], at-len(rest)
+	}
+	n := max(0, min(p.share, len(rest)-at))
+	p.fetched += n
+	return rest[min(at, len(rest)):][:n]
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }
 
 // compute runs the chosen variant.
 func (b *block) compute() {

@@ -15,6 +15,7 @@ func TestTileLiesAsTheGeneratorBelieves(t *testing.T) {
 		unsafe.Offsetof(x.bstep), unsafe.Offsetof(x.tiles), unsafe.Offsetof(x.flags), unsafe.Offsetof(x.bias), unsafe.Offsetof(x.scale),
 		unsafe.Offsetof(x.res), unsafe.Offsetof(x.resStride), unsafe.Offsetof(x.mask), unsafe.Offsetof(x.ahead), unsafe.Offsetof(x.panel),
 		unsafe.Offsetof(x.columns), unsafe.Offsetof(x.seg), unsafe.Offsetof(x.fetch), unsafe.Offsetof(x.fetchStep), unsafe.Offsetof(x.fetching),
+		unsafe.Offsetof(x.next), unsafe.Offsetof(x.nextStep),
 	} {
 		if got != uintptr(8*i) {
 			t.Errorf("field %d is at %d", i, got)

@@ -51,6 +51,8 @@ const (
 	tileFetch     = 176
 	tileFetchStep = 184
 	tileFetching  = 192
+	tileNext      = 200
+	tileNextStep  = 208
 )
 
 // Bits of tile.flags.
@@ -87,6 +89,8 @@ func main() {
 		}
 	}
 	transpose()
+	spread("spread8", reg.Y0)
+	spread("spread16", reg.Y0, reg.Y1)
 	peak("peak", 8, vectors("Y", 12))
 	peak("peakWide", 16, vectors("Z", 24))
 	Generate()
@@ -153,6 +157,45 @@ func transpose() {
 	RET()
 }
 
+// spread copies rows to panels as wide as the registers together.
+func spread(name string, v ...reg.VecPhysical) {
+	TEXT(name, NOSPLIT, "func(to, from *float32, plane, step, panels, n int)")
+	Pragma("noescape")
+	width := 32 * len(v)
+	Doc(fmt.Sprintf("%s copies n rows of panels times %d elements: from[i*step+p*%d+j] to to[p*plane+i*%d+j], plane and step in bytes.", name, width/4, width/4, width/4))
+	var (
+		to, from, plane, step, panels, n = reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.RDI
+		out, in, left                    = reg.R8, reg.R9, reg.R10
+	)
+	Load(Param("to"), to)
+	Load(Param("from"), from)
+	Load(Param("plane"), plane)
+	Load(Param("step"), step)
+	Load(Param("panels"), panels)
+	Load(Param("n"), n)
+	Label("row")
+	MOVQ(to, out)
+	MOVQ(from, in)
+	MOVQ(panels, left)
+	Label("panel")
+	for i, r := range v {
+		VMOVUPS(Mem{Base: in, Disp: 32 * i}, r)
+	}
+	for i, r := range v {
+		VMOVUPS(r, Mem{Base: out, Disp: 32 * i})
+	}
+	ADDQ(U8(width), in)
+	ADDQ(plane, out)
+	DECQ(left)
+	JNZ(LabelRef("panel"))
+	ADDQ(U8(width), to)
+	ADDQ(step, from)
+	DECQ(n)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 // peak keeps as many sums going in registers as acc has.
 func peak(name string, width int, acc []reg.VecPhysical) {
 	TEXT(name, NOSPLIT, "func(n int)")
@@ -186,6 +229,7 @@ type shape struct {
 	width        int  // bytes of a vector
 	wide         bool // AVX-512
 	masked       bool // its columns: in the registers of spread, or always if wide
+	fours        bool // takes steps by fours: the kernels that most sums are left to
 }
 
 func avx2(rows int, masked bool) *shape {
@@ -193,6 +237,7 @@ func avx2(rows int, masked bool) *shape {
 		name: fmt.Sprintf("mul%dx16", rows), doc: "16 columns", rows: rows, vector: 2, width: 32, masked: masked,
 		acc: vectors("Y", 2*rows), b: []reg.VecPhysical{reg.Y12, reg.Y13}, spread: [2]reg.VecPhysical{reg.Y14, reg.Y15},
 	}
+	s.fours = rows == 6 && !masked
 	if masked {
 		s.name += "mask"
 		s.doc = "the columns that t.mask selects"
@@ -205,6 +250,7 @@ func avx512(rows, vector int) *shape {
 		name: fmt.Sprintf("mul%dx32", rows), doc: "the columns of two panels that t.columns selects", rows: rows, vector: vector, width: 64, wide: true, masked: true,
 		acc: vectors("Z", vector*rows), b: []reg.VecPhysical{reg.Z28, reg.Z29}[:vector], spread: [2]reg.VecPhysical{reg.Z30, reg.Z31},
 	}
+	s.fours = rows == 7
 	if vector == 1 {
 		s.name, s.doc = fmt.Sprintf("mul%dx16z", rows), "the columns of a panel that t.columns selects"
 	}
@@ -244,6 +290,7 @@ func (s *shape) kernel() {
 	Label("resume")
 	s.masks()
 	s.eachRow(func(i int, c Mem) { s.load(c, s.sums(i)) })
+	s.ahead()
 
 	Label("sum")
 	MOVQ(arg(tileB), bAt)
@@ -269,7 +316,7 @@ func (s *shape) kernel() {
 		TESTQ(tmp, tmp)
 	}
 	JNE(LabelRef("stepAhead"))
-	if s.wide && s.rows == 7 {
+	if s.fours {
 		s.four()
 	}
 	Label("step")
@@ -344,6 +391,20 @@ func (s *shape) kernel() {
 	RET()
 }
 
+// ahead prefetches what the next tile adds to.
+func (s *shape) ahead() {
+	CMPQ(arg(tileTiles), U8(1))
+	JEQ(LabelRef("sum"))
+	MOVQ(arg(tileOuts), tmp)
+	MOVQ(arg(tileC), seg)
+	for i := range s.rows {
+		MOVQ(Mem{Base: tmp, Disp: 8 * (s.rows + i)}, left)
+		for at := 0; at < s.vector*s.width; at += 64 {
+			PREFETCHT0(Mem{Base: seg, Index: left, Scale: 4, Disp: at})
+		}
+	}
+}
+
 // sums are the registers of a row of the tile.
 func (s *shape) sums(i int) []reg.VecPhysical { return s.acc[s.vector*i:][:s.vector] }
 
@@ -379,11 +440,14 @@ func (s *shape) step() {
 	ADDQ(bStep, bAt)
 }
 
-// four takes steps by fours, which leaves less to do besides the sums: 3 % at
-// 768x768x768.
+// four takes steps by fours, which leaves less to do besides the sums (3 % at
+// 768x768x768), and prefetches t.next meanwhile unless that is nil.
 func (s *shape) four() {
+	MOVQ(arg(tileNext), tmp)
 	SUBQ(U8(4), left)
 	JLT(LabelRef("few"))
+	TESTQ(tmp, tmp)
+	JNZ(LabelRef("fourNext"))
 	Label("four")
 	for range 4 {
 		s.step()
@@ -393,6 +457,18 @@ func (s *shape) four() {
 	Label("few")
 	ADDQ(U8(4), left)
 	JZ(LabelRef("ran"))
+	JMP(LabelRef("step"))
+
+	Label("fourNext")
+	PREFETCHT1(Mem{Base: tmp})
+	ADDQ(arg(tileNextStep), tmp)
+	for range 4 {
+		s.step()
+	}
+	SUBQ(U8(4), left)
+	JGE(LabelRef("fourNext"))
+	MOVQ(tmp, arg(tileNext))
+	JMP(LabelRef("few"))
 }
 
 // masks puts AVX2's two masks where the spread elements of A were.
