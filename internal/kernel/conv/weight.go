@@ -105,7 +105,7 @@ type gradient struct {
 	copied bool // dy is copied, too, as [K/8, pixels, 8]
 	planeA int  // from the first 8 channels of that copy to the next
 	panels bool // the copy of x is [C/16, band, width, 16] instead of [band, width, C]
-	piece  int  // pixels that a pointwise convolution copies at once
+	piece  int  // pixels that are multiplied at once: a band's, or without regard to lines for a filter of one tap
 
 	memory        []float32
 	rowAt         []int // [rows]
@@ -153,16 +153,15 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 		g.width = (g.ow-1)*s.StrideW + 1
 	}
 	pixels := maxPixels
-	if g.copied = s.Groups == 1 && s.K >= farApart; g.copied {
+	if g.copied = plain(s) || s.Groups == 1 && s.K >= farApart; g.copied {
 		pixels = maxPiece
 	}
 	g.band = even(g.lines, max(1, min(g.lines, pixels/g.ow, maxCopy/(g.width*s.C))))
-	g.planeA = g.band * g.ow * panelA
+	g.piece = g.band * g.ow
 	if plain(s) {
 		g.piece = even(g.lines*g.ow, maxPiece)
-		g.copied, g.planeA = true, g.piece*panelA
 	}
-	g.planeA |= panelA
+	g.planeA = g.piece*panelA | panelA
 
 	g.memory = a.Get(wordsInts(g.rows + 2*g.band))
 	table := ints(g.memory)

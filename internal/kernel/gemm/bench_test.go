@@ -60,16 +60,22 @@ func BenchmarkMul(b *testing.B) {
 	}
 }
 
-// BenchmarkPack measures the arrangement of a linear layer's weights.
+// BenchmarkPack measures the arrangement of a linear layer's weights, [N,K] for
+// the forward pass and [K,N] for the gradient of the input.
 func BenchmarkPack(b *testing.B) {
-	for _, s := range []struct{ k, n int }{{768, 192}, {512, 512}} {
-		b.Run(fmt.Sprintf("shape=%dx%d", s.k, s.n), func(b *testing.B) {
-			w := filled(s.k * s.n)
-			var p Packed
-			b.SetBytes(int64(4 * s.k * s.n))
-			for b.Loop() {
-				p.Repack(Operand[float32]{w, 1, s.k}, s.k, s.n)
-			}
-		})
+	for _, s := range []struct{ k, n int }{{768, 192}, {512, 512}, {768, 3072}, {3072, 768}} {
+		for _, turned := range []bool{true, false} {
+			b.Run(fmt.Sprintf("shape=%dx%d/turned=%t", s.k, s.n, turned), func(b *testing.B) {
+				w := Operand[float32]{filled(s.k * s.n), s.n, 1}
+				if turned {
+					w.RowStride, w.ColStride = 1, s.k
+				}
+				var p Packed
+				b.SetBytes(int64(4 * s.k * s.n))
+				for b.Loop() {
+					p.Repack(w, s.k, s.n)
+				}
+			})
+		}
 	}
 }

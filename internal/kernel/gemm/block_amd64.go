@@ -238,17 +238,20 @@ func copyPanels(to []float32, plane, width int, from []float32, step, panels, n 
 		copyPanelsGeneric(to, plane, width, from, step, panels, n)
 		return
 	}
-	const most = 1 << 14 // elements in a call, so that the scheduler need not wait for long
-	rows := max(1, most/(panels*width))
-	for n > 0 {
-		rows = min(rows, n)
-		if width == 8 {
-			spread8(&to[0], &from[0], 4*plane, 4*step, panels, rows)
-		} else {
-			spread16(&to[0], &from[0], 4*plane, 4*step, panels, rows)
-		}
-		if n -= rows; n > 0 {
-			to, from = to[rows*width:], from[rows*step:]
+	// In a call few panels, which lie in as many pages, and so few rows that the
+	// scheduler need not wait for long.
+	const (
+		few  = 32
+		most = 1 << 14 / nr / few
+	)
+	for p := 0; p < panels; p += few {
+		for i := 0; i < n; i += most {
+			out, in := &to[p*plane+i*width], &from[i*step+p*width]
+			if width == 8 {
+				spread8(out, in, 4*plane, 4*step, min(few, panels-p), min(most, n-i))
+			} else {
+				spread16(out, in, 4*plane, 4*step, min(few, panels-p), min(most, n-i))
+			}
 		}
 	}
 }

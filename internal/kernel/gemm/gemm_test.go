@@ -398,7 +398,7 @@ func TestProductsDoNotAllocate(t *testing.T) {
 func TestWrongLengthsPanic(t *testing.T) {
 	a := Operand[float32]{make([]float32, 6), 3, 1}
 	b := Pack(Operand[float32]{make([]float32, 12), 4, 1}, 3, 4)
-	for what, f := range map[string]func(){
+	panics(t, map[string]func(){
 		"A":       func() { Mul(make([]float32, 12), 4, 3, a, b, false, nil, 0) },
 		"dst":     func() { Mul(make([]float32, 7), 4, 2, a, b, false, nil, 0) },
 		"overlap": func() { Mul(make([]float32, 8), 3, 2, a, b, false, nil, 0) },
@@ -418,16 +418,7 @@ func TestWrongLengthsPanic(t *testing.T) {
 		"slack": func() {
 			MulLines(make([]float32, 4), 4, Gather{a.Data, []int{0}, []int{0}, 3, 1}, Lines{Data: make([]float32, 12), Runs: []int{0}, Step: 4, N: 4}, false)
 		},
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", what)
-				}
-			}()
-			f()
-		}()
-	}
+	})
 }
 
 func TestSplitCoversAllRows(t *testing.T) {
@@ -446,4 +437,18 @@ func TestSplitCoversAllRows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// panics reports which of the functions do not panic.
+func panics(t *testing.T, all map[string]func()) {
+	for what, f := range all {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
 }

@@ -43,20 +43,11 @@ func TestCopiedPanelsHoldTheElements(t *testing.T) {
 
 func TestWrongPanelsPanic(t *testing.T) {
 	some := make([]float32, 64)
-	for what, f := range map[string]func(){
+	panics(t, map[string]func(){
 		"width": func() { CopyPanels(some, 16, 12, some, 12, 12, 1) },
 		"to":    func() { CopyPanels(some, 56, 16, some, 32, 32, 1) },
 		"from":  func() { CopyPanels(some, 16, 16, some[:31], 16, 16, 2) },
 		"step":  func() { CopyPanels(some, 16, 16, some, 16, -1, 2) },
 		"rest":  func() { CopyPanels(some[:15], 16, 16, some, 3, 3, 1) },
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", what)
-				}
-			}()
-			f()
-		}()
-	}
+	})
 }

@@ -90,21 +90,12 @@ func TestReservedMemoryIsUsedAgain(t *testing.T) {
 func TestWrongPartsPanic(t *testing.T) {
 	b := Pack(layout{}.operand(t, 12, 16, 1), 12, 16)
 	a, dst := make([]float32, 3*2*4), make([]float32, 3*2*nr)
-	for what, f := range map[string]func(){
+	panics(t, map[string]func(){
 		"parts":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 5, b, 0, 1) },
 		"rows":   func() { MulParts(dst, 2*nr, a, 8, 4, MaxPartRows+1, 3, b, 0, 1) },
 		"A":      func() { MulParts(dst, 2*nr, a[1:], 8, 4, 2, 3, b, 0, 1) },
 		"result": func() { MulParts(dst[1:], 2*nr, a, 8, 4, 2, 3, b, 0, 1) },
 		"panel":  func() { MulParts(dst, 2*nr, a, 8, 4, 2, 3, b, 1, 1) },
 		"panels": func() { MulParts(dst, 2*nr, a, 8, 4, 2, 3, b, 0, 2) },
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", what)
-				}
-			}()
-			f()
-		}()
-	}
+	})
 }

@@ -20,8 +20,7 @@ func (v blocking) blockRows(m int) int {
 	if m <= v.m {
 		return m
 	}
-	blocks := (m + v.m - 1) / v.m
-	return ((m+blocks-1)/blocks + v.rows - 1) / v.rows * v.rows
+	return ceil(ceil(m, ceil(m, v.m)), v.rows) * v.rows
 }
 
 // sizes is the blocking of the variant that runs. A block of A stays in the
@@ -185,8 +184,7 @@ func (p *product) mul(dst []float32) {
 	}
 	if all := len(p.next[0]) + len(p.next[1]); all > 0 {
 		v := sizes()
-		rows, cols, sums := v.blockRows(p.m), v.cols, min(v.k, len(p.runs)*p.run)
-		blocks := ceil(p.m, rows) * ceil(p.n, cols) * ceil(len(p.runs)*p.run, max(sums, 1))
+		blocks := ceil(p.m, v.blockRows(p.m)) * ceil(p.n, v.cols) * ceil(len(p.runs)*p.run, v.k)
 		p.share = ceil(all, max(blocks, 1))
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
@@ -307,8 +305,7 @@ func (p *product) sum(b block) {
 	b.step, b.bStep, b.accumulate, b.epi = p.step, p.bStep, p.accumulate, nil
 	most := sizes().k
 	if p.run > most { // part of a run at a time
-		parts := (p.run + most - 1) / most
-		size := (p.run + parts - 1) / parts
+		size := ceil(p.run, ceil(p.run, most))
 		for r, at := range p.runs {
 			bAt := r * p.run * p.bStep
 			if p.bRuns != nil {
@@ -370,7 +367,8 @@ func (p *product) some() []float32 {
 	return rest[min(at, len(rest)):][:n]
 }
 
-func ceil(a, b int) int { return (a + b - 1) / b }
+// ceil is a over b, rounded up.
+func ceil(a, b int) int { return a/b + min(a%b, 1) }
 
 // compute runs the chosen variant.
 func (b *block) compute() {

@@ -399,8 +399,8 @@ func (s *shape) ahead() {
 	MOVQ(arg(tileC), seg)
 	for i := range s.rows {
 		MOVQ(Mem{Base: tmp, Disp: 8 * (s.rows + i)}, left)
-		for at := 0; at < s.vector*s.width; at += 64 {
-			PREFETCHT0(Mem{Base: seg, Index: left, Scale: 4, Disp: at})
+		for line := 0; line < s.vector*s.width; line += 64 {
+			PREFETCHT0(Mem{Base: seg, Index: left, Scale: 4, Disp: line})
 		}
 	}
 }
