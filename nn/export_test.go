@@ -8,11 +8,15 @@ import (
 // Arena is where the memory of d's tapes comes from.
 func (d *Device) Arena() *kernel.Arena { return d.backend.(*cpu.Backend).Arena() }
 
-// Shapes lists the shapes of everything that the recorded operations return.
+// Shapes lists the shapes of everything that the recorded operations return,
+// and of the hidden layers that they keep.
 func (t *Tape) Shapes() [][]int {
 	var all [][]int
 	for _, n := range t.nodes {
 		all = append(all, n.out.shape)
+		if o, ok := n.op.(*mlpTrainOp); ok {
+			all = append(all, []int{o.m.Rows, o.m.Hidden})
+		}
 	}
 	return all
 }

@@ -6,8 +6,8 @@ import (
 
 // MLP is a norm and two linear layers with an activation between, the second
 // half of a ConvNeXt block. It has no parameters of its own: it says that
-// layers belong together, so that inference can run them in one pass in which
-// the hidden layer never reaches memory.
+// layers belong together, so that they can be run in one pass in which the
+// hidden layer never reaches memory or, in training, once.
 type MLP struct {
 	Norm     *LayerNorm // nil for none
 	FC1, FC2 *Linear
@@ -21,7 +21,7 @@ func (l *MLP) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 		t.fail("", "mlp", "a layer is missing")
 		return t.empty()
 	}
-	if t.mode != Inference || e.Act != Identity || e.Norm != nil || l.FC1.c.Out != l.FC2.c.In {
+	if e.Act != Identity || e.Norm != nil || l.FC1.c.Out != l.FC2.c.In {
 		if l.Norm != nil {
 			x = l.Norm.Forward(t, x)
 		}
@@ -37,11 +37,21 @@ func (l *MLP) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 		return t.empty()
 	}
 	shape := append(append([]int(nil), x.shape[:len(x.shape)-1]...), l.FC2.c.Out)
-	if !t.epilogueFits(name, kind, shape, &e) {
+	if !t.known(name, kind, l.Act) || !t.epilogueFits(name, kind, shape, &e) {
 		return t.empty()
 	}
-	o := &mlpOp{l: l, m: device.MLP{Rows: x.rows(), C: l.FC1.c.In, Hidden: l.FC1.c.Out, Out: l.FC2.c.Out, Act: l.Act}}
+	m := device.MLP{Rows: x.rows(), C: l.FC1.c.In, Hidden: l.FC1.c.Out, Out: l.FC2.c.Out, Act: l.Act}
 	params := []*Param{l.FC1.Weight, l.FC1.Bias, l.FC2.Weight, l.FC2.Bias}
+	if t.mode == Training {
+		if l.Norm != nil {
+			x = l.Norm.Forward(t, x)
+			if t.err != nil {
+				return t.empty()
+			}
+		}
+		return t.unfused(t.record(name, &mlpTrainOp{l: l, m: m}, shape, params, x), e)
+	}
+	o := &mlpOp{l: l, m: m}
 	if l.Norm != nil {
 		o.m.Epsilon = l.Norm.eps
 		params = append(params, l.Norm.Weight, l.Norm.Bias)
@@ -56,10 +66,8 @@ type mlpOp struct {
 	e Epilogue
 }
 
-func (o *mlpOp) kind() string { return "mlp" }
-func (o *mlpOp) macs() int64 {
-	return int64(o.m.Rows) * int64(o.m.Hidden) * int64(o.m.C+o.m.Out)
-}
+func (o *mlpOp) kind() string       { return "mlp" }
+func (o *mlpOp) macs() int64        { return mlpMACs(o.m) }
 func (o *mlpOp) readsIn(int) bool   { return false }
 func (o *mlpOp) readsOut() bool     { return false }
 func (o *mlpOp) inPlace(i int) bool { return i == 1 } // the residual, read just before it is written
@@ -75,9 +83,65 @@ func (o *mlpOp) forward(t *Tape, n *node) {
 		gamma, beta = t.param(l.Norm.Weight), t.param(l.Norm.Bias)
 	}
 	w := t.prepare(l, []*Param{l.FC1.Weight, l.FC2.Weight}, func() packed {
-		return packed{weights: t.b.PackMLP(t.param(l.FC1.Weight), t.param(l.FC2.Weight), o.m)}
+		return packed{weights: t.b.PackMLP(nil, t.param(l.FC1.Weight), t.param(l.FC2.Weight), o.m)}
 	}).weights
 	t.b.MLP(dst, n.in[0].buf, w, gamma, beta, t.param(l.FC1.Bias), t.param(l.FC2.Bias), t.param(o.e.Scale), residual, o.m)
 }
 
 func (o *mlpOp) backward(*Tape, *node) { panic("nn: the fused mlp is for inference") }
+
+func mlpMACs(m device.MLP) int64 { return int64(m.Rows) * int64(m.Hidden) * int64(m.C+m.Out) }
+
+// mlpTrainOp is the form for training: the two linear layers and the
+// activation between.
+type mlpTrainOp struct {
+	l *MLP
+	m device.MLP
+	h device.Buffer // before the activation
+}
+
+func (o *mlpTrainOp) kind() string     { return "mlp" }
+func (o *mlpTrainOp) macs() int64      { return mlpMACs(o.m) }
+func (o *mlpTrainOp) readsIn(int) bool { return true }
+func (o *mlpTrainOp) readsOut() bool   { return false }
+
+func (o *mlpTrainOp) forward(t *Tape, n *node) {
+	fc1, fc2, x := o.l.FC1, o.l.FC2, n.in[0].buf
+	dst := t.out(n)
+	w := t.packMLP(fc1.Weight, fc2.Weight, o.m)
+	if !n.back {
+		t.b.MLP(dst, x, w, nil, nil, t.param(fc1.Bias), t.param(fc2.Bias), nil, nil, o.m)
+		return
+	}
+	o.h = t.b.Alloc(o.m.Rows * o.m.Hidden)
+	t.b.MLPKeep(dst, o.h, x, w, t.param(fc1.Bias), t.param(fc2.Bias), o.m)
+}
+
+func (o *mlpTrainOp) backward(t *Tape, n *node) {
+	fc1, fc2, x, dy := o.l.FC1, o.l.FC2, n.in[0], n.out.grad.buf
+	dw1, dw2 := t.b.Alloc(fc1.Weight.Len()), t.b.Alloc(fc2.Weight.Len())
+	var dx, db1 device.Buffer
+	if x.needs {
+		dx = t.b.Alloc(x.size())
+	}
+	if fc1.Bias != nil {
+		db1 = t.b.Alloc(fc1.Bias.Len())
+	}
+	t.b.MLPBackward(dx, dw1, db1, dw2, dy, x.buf, o.h, t.param(fc1.Weight), t.param(fc2.Weight), o.m)
+	t.paramGrad(fc2.Weight, dw2)
+	t.biasGrad(fc2.Bias, dy, n.out)
+	t.paramGrad(fc1.Weight, dw1)
+	if db1 != nil {
+		t.paramGrad(fc1.Bias, db1)
+	}
+	if dx != nil {
+		t.addGrad(x, dx)
+	}
+}
+
+func (o *mlpTrainOp) drop(t *Tape) {
+	if o.h != nil {
+		t.b.Free(o.h)
+		o.h = nil
+	}
+}

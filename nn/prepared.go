@@ -77,3 +77,9 @@ func (t *Tape) packLinear(w *Param, out, in int) device.Weights {
 	t.pack = t.b.PackLinear(t.pack, t.param(w), out, in)
 	return t.pack
 }
+
+// packMLP is packConv for two linear layers.
+func (t *Tape) packMLP(w1, w2 *Param, m device.MLP) device.Weights {
+	t.pair = t.b.PackMLP(t.pair, t.param(w1), t.param(w2), m)
+	return t.pair
+}

@@ -63,6 +63,7 @@ type Tape struct {
 	own   bool           // prep is this tape's alone, not shared with others
 	take  bool           // packed weights take the place of the model's
 	pack  device.Weights // training: weights packed for the operation at hand
+	pair  device.Weights // training: and those of two layers
 	spare []int32        // training: where maxima were in a step before
 }
 

@@ -119,12 +119,20 @@ type Backend interface {
 	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int)
 	LinearBackwardWeight(dw, dy, x Buffer, rows, out, in int)
 
-	// PackMLP prepares the weights of MLP: w1 [h,c] and w2 [out,h].
-	PackMLP(w1, w2 Buffer, m MLP) Weights
+	// PackMLP prepares the weights of MLP: w1 [h,c] and w2 [out,h]; it reuses
+	// the memory of old, which may be nil.
+	PackMLP(old Weights, w1, w2 Buffer, m MLP) Weights
 	// MLP computes residual + scale*(act(LayerNorm(x) W1 + b1) W2 + b2) in one
 	// pass; gamma nil leaves the norm out, other nil buffers their terms. dst
 	// may be residual, and x if that is the residual too.
 	MLP(dst, x Buffer, w Weights, gamma, beta, b1, b2, scale, residual Buffer, m MLP)
+
+	// MLPKeep computes act(x W1 + b1) W2 + b2 and keeps h [Rows,Hidden], which
+	// is x W1 + b1 in an order of the backend's own, for MLPBackward, which
+	// takes plain weights and overwrites the gradients. dx and db1 may be nil;
+	// the gradient of b2 is ColumnSums of dy.
+	MLPKeep(dst, h, x Buffer, w Weights, b1, b2 Buffer, m MLP)
+	MLPBackward(dx, dw1, db1, dw2, dy, x, h, w1, w2 Buffer, m MLP)
 
 	// LayerNorm normalises each row over its c elements; gamma and beta may
 	// be nil. mean and rstd [rows] receive statistics for the backward pass

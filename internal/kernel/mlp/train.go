@@ -1,0 +1,291 @@
+package mlp
+
+import (
+	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/activation"
+	"github.com/winnow-go/winnow/internal/kernel/elementwise"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
+	"github.com/winnow-go/winnow/internal/pool"
+)
+
+// In training, too, the hidden layer stays in the caches, but for h before the
+// activation, which ForwardKeep writes once and Backward reads once. Both go
+// through the rows a tile at a time, and through the hidden layer's columns a
+// part at a time; h is [tiles, parts, rows of the tile, columns of the part].
+//
+// Limits: rows of a tile, which are the terms that a pass over the gradients of
+// the weights adds, and elements that a part's share of these gradients and what
+// a tile has of the hidden layer may have together, half of a second-level cache
+// of 2 MB.
+const (
+	tileRows  = 196
+	partSpace = 1 << 18
+	flush     = 5 // tiles after which the gradients' sums are added up
+)
+
+// tiling is how training divides the work. The shape alone decides.
+type tiling struct {
+	rows, tiles    int // of a tile; the last may have fewer
+	columns, parts int // of a part
+	planeA, planeB int // from panel to panel of the copies of a tile
+	c, hidden, out int
+	all            int // rows
+}
+
+func newTiling(rows, c, hidden, out int) tiling {
+	t := tiling{all: rows, c: c, hidden: hidden, out: out, columns: hidden, parts: 1}
+	unit := gemm.TileRows()
+	t.tiles = max(1, (rows+tileRows/unit*unit-1)/(tileRows/unit*unit))
+	t.rows = max(unit, ((rows+t.tiles-1)/t.tiles+unit-1)/unit*unit)
+	t.tiles = max(1, (rows+t.rows-1)/t.rows)
+	for n := 2; t.columns*(c+out+3*tileRows) > partSpace && hidden/n >= 64; n++ {
+		if hidden%(32*n) == 0 {
+			t.columns, t.parts = hidden/n, n
+		}
+	}
+	t.planeA, t.planeB = t.rows*panelA|panelA, t.rows*panelB|panelB
+	return t
+}
+
+// Channels that lie together in copies whose rows are terms of a sum.
+const (
+	panelA = 8
+	panelB = 16
+)
+
+// tile is which rows one has.
+func (t *tiling) tile(i int) (lo, hi int) { return i * t.rows, min((i+1)*t.rows, t.all) }
+
+// kept is what h has of a part of a tile.
+func (t *tiling) kept(h []float32, tile, part int) []float32 {
+	lo, hi := t.tile(tile)
+	return h[lo*t.hidden+(hi-lo)*part*t.columns:][:(hi-lo)*t.columns]
+}
+
+// ForwardKeep computes dst [R,C'] = act(x W1 + b1) W2 + b2 and keeps
+// h [R,H] = x W1 + b1 in an order that Backward knows. The layer's norm and
+// scale are not applied.
+func ForwardKeep(p *pool.Pool, a *kernel.Arena, dst, h, x []float32, rows int, l *Layer) {
+	c, hidden, out := l.W1.K(), l.W1.N(), l.W2.N()
+	if l.W2.K() != hidden || len(x) != rows*c || len(dst) != rows*out || len(h) != rows*hidden {
+		panic("mlp: lengths do not fit")
+	}
+	t := newTiling(rows, c, hidden, out)
+	p.Run(t.tiles, func(tile, _ int) {
+		lo, hi := t.tile(tile)
+		n := hi - lo
+		g := a.Get(n * t.columns)
+		defer a.Put(g)
+		y := dst[lo*out : hi*out]
+		for part := range t.parts {
+			j := part * t.columns
+			w1, w2 := l.W1.Columns(j/panelB, (j+t.columns+panelB-1)/panelB), l.W2.Rows(j, j+t.columns)
+			kept := t.kept(h, tile, part)
+			first, second := &kernel.Epilogue[float32]{}, (*kernel.Epilogue[float32])(nil)
+			if l.B1 != nil {
+				first.Bias = l.B1[j:]
+			}
+			if part == t.parts-1 {
+				second = &kernel.Epilogue[float32]{Bias: l.B2}
+			}
+			gemm.Mul(kept, t.columns, n, gemm.Operand[float32]{Data: x[lo*c : hi*c], RowStride: c, ColStride: 1}, &w1, false, first, 0)
+			activation.Forward(g, kept, l.Act)
+			gemm.Mul(y, out, n, gemm.Operand[float32]{Data: g, RowStride: t.columns, ColStride: 1}, &w2, part > 0, second, 0)
+		}
+	})
+}
+
+// Gradients receive what Backward computes; nil DX leaves that out.
+type Gradients struct {
+	DX       []float32 // [R,C]
+	DW1, DB1 []float32 // [H,C], [H] or nil
+	DW2      []float32 // [C',H]
+}
+
+// Backward overwrites g with the gradients of ForwardKeep, given dy [R,C'], x
+// [R,C], the h that it kept, and plain weights w1 [H,C] and w2 [C',H]. The
+// gradient of b2 is the sum of dy's rows.
+func Backward(p *pool.Pool, a *kernel.Arena, g *Gradients, dy, x, h, w1, w2 []float32, rows, c, hidden, out int, act kernel.Activation) {
+	if len(x) != rows*c || len(dy) != rows*out || len(h) != rows*hidden || len(w1) != hidden*c || len(w2) != out*hidden ||
+		len(g.DW1) != len(w1) || len(g.DW2) != len(w2) || g.DX != nil && len(g.DX) != len(x) || g.DB1 != nil && len(g.DB1) != hidden {
+		panic("mlp: lengths do not fit")
+	}
+	b := backward{tiling: newTiling(rows, c, hidden, out), Gradients: g, dy: dy, x: x, h: h, act: act}
+	b.run(p, a, w1, w2)
+}
+
+// backward is the state of Backward.
+type backward struct {
+	tiling
+	*Gradients
+	dy, x, h []float32
+	act      kernel.Activation
+
+	w1, w2       *gemm.Packed // [H,C], [C',H]
+	dh           []float32    // of a tile, in h's order
+	dyAt, xAt    [2][]float32 // copies of this tile of dy and x and of the next: [C'/8, rows, 8], [C/16, rows, 16]
+	sumW1, sumW2 []float32    // of some tiles; nil where these are all
+	sumB1        []float32
+	rowA         []int // where output channels begin in dyAt, and hidden ones in such a copy
+	rowDH        []int // where rows begin in a part of dh
+	runs         []int // and where parts do
+}
+
+func (b *backward) run(p *pool.Pool, a *kernel.Arena, w1, w2 []float32) {
+	get := func(n int) []float32 { return a.Get(n) }
+	m1, m2 := get(gemm.PackedLen(b.hidden, b.c)), get(gemm.PackedLen(b.out, b.hidden))
+	defer a.Put(m1)
+	defer a.Put(m2)
+	b.w1, b.w2 = gemm.PackedIn(m1, b.hidden, b.c), gemm.PackedIn(m2, b.out, b.hidden)
+	p.Split(b.hidden, 1<<16/b.c+1, func(lo, hi, _ int) {
+		b.w1.SetRows(lo, gemm.Operand[float32]{Data: w1[lo*b.c:], RowStride: b.c, ColStride: 1}, hi-lo)
+	})
+	p.Split(b.out, 1<<16/b.hidden+1, func(lo, hi, _ int) {
+		b.w2.SetRows(lo, gemm.Operand[float32]{Data: w2[lo*b.hidden:], RowStride: b.hidden, ColStride: 1}, hi-lo)
+	})
+	b.dh = get(b.rows * b.hidden)
+	defer a.Put(b.dh)
+	sizeY, sizeX := (b.out+panelA-1)/panelA*b.planeA, (b.c+panelB-1)/panelB*b.planeB
+	copies := get(2 * (sizeY + sizeX))
+	defer a.Put(copies)
+	for i := range 2 {
+		b.dyAt[i], b.xAt[i] = copies[i*sizeY:][:sizeY], copies[2*sizeY+i*sizeX:][:sizeX]
+	}
+	b.sumW1, b.sumW2, b.sumB1 = b.DW1, b.DW2, b.DB1
+	if b.tiles > flush {
+		sums := get(len(w1) + len(w2))
+		defer a.Put(sums)
+		b.sumW1, b.sumW2 = sums[:len(w1)], sums[len(w1):]
+	}
+	most := max(b.out, b.columns)
+	b.rowA, b.rowDH, b.runs = make([]int, most), make([]int, b.rows), make([]int, b.parts)
+	for i := range b.rowA {
+		b.rowA[i] = i/panelA*b.planeA + i%panelA
+	}
+	for i := range b.rowDH {
+		b.rowDH[i] = i * b.columns
+	}
+	for i := range b.runs {
+		b.runs[i] = i * b.rows * b.columns
+	}
+	clear(b.DB1)
+
+	b.copy(0, 0)
+	b.copy(0, 1)
+	for tile := range b.tiles {
+		p.Run(b.parts, func(part, _ int) { b.part(a, tile, part) })
+		pieces := 0
+		if b.DX != nil {
+			pieces = p.Threads()
+		}
+		copies := 0
+		if tile+1 < b.tiles {
+			copies = 2
+		}
+		p.Run(copies+pieces, func(task, _ int) {
+			if task < copies {
+				b.copy(tile+1, task)
+			} else {
+				b.input(tile, task-copies, pieces)
+			}
+		})
+	}
+}
+
+// copy arranges a tile of dy, or of x.
+func (b *backward) copy(tile, which int) {
+	lo, hi := b.tile(tile)
+	if which == 0 {
+		gemm.CopyPanels(b.dyAt[tile%2], b.planeA, panelA, b.dy[lo*b.out:], b.out, b.out, hi-lo)
+	} else {
+		gemm.CopyPanels(b.xAt[tile%2], b.planeB, panelB, b.x[lo*b.c:], b.c, b.c, hi-lo)
+	}
+}
+
+// part computes dh of a part of a tile and what that adds to the gradients of
+// the weights.
+func (b *backward) part(a *kernel.Arena, tile, part int) {
+	lo, hi := b.tile(tile)
+	n, j, cols := hi-lo, part*b.columns, b.columns
+	h := b.kept(b.h, tile, part)
+	dh := b.dh[part*b.rows*cols:][:n*cols]
+	w2 := b.w2.Columns(j/panelB, (j+cols+panelB-1)/panelB)
+	gemm.Mul(dh, cols, n, gemm.Operand[float32]{Data: b.dy[lo*b.out : hi*b.out], RowStride: b.out, ColStride: 1}, &w2, false, nil, 0)
+
+	sizeB, sizeA := (cols+panelB-1)/panelB*b.planeB, (cols+panelA-1)/panelA*b.planeA
+	memory := a.Get(n*cols + sizeB + sizeA)
+	defer a.Put(memory)
+	g, gAt, dhAt := memory[:n*cols], memory[n*cols:][:sizeB], memory[n*cols+sizeB:]
+	activation.Forward(g, h, b.act)
+	gemm.CopyPanels(gAt, b.planeB, panelB, g, cols, cols, n)
+	activation.Backward(dh, dh, h, b.act)
+	gemm.CopyPanels(dhAt, b.planeA, panelA, dh, cols, cols, n)
+
+	var start [1]int
+	more := tile%flush != 0
+	gemm.MulLines(b.sumW2[j:], b.hidden, gemm.Gather{Data: b.dyAt[tile%2], Rows: b.rowA[:b.out], Runs: start[:], Run: n, Step: panelA},
+		gemm.Lines{Data: gAt, Runs: start[:], Step: panelB, N: cols, Panel: b.planeB}, more)
+	next := gemm.Lines{Data: b.xAt[tile%2], Runs: start[:], Step: panelB, N: b.c, Panel: b.planeB}
+	switch {
+	case part+1 < b.parts:
+		next.Next[0] = b.kept(b.h, tile, part+1)
+	case tile+1 < b.tiles:
+		next.Next[0] = b.kept(b.h, tile+1, 0)
+	}
+	gemm.MulLines(b.sumW1[j*b.c:], b.c, gemm.Gather{Data: dhAt, Rows: b.rowA[:cols], Runs: start[:], Run: n, Step: panelA}, next, more)
+	if b.DB1 != nil {
+		elementwise.ColumnSums(b.DB1[j:][:cols], dh, n, cols)
+	}
+	if b.tiles > flush && (tile%flush == flush-1 || tile == b.tiles-1) {
+		b.add(j, tile < flush)
+	}
+}
+
+// add moves the sums of a part to the gradients.
+func (b *backward) add(j int, first bool) {
+	to, from := b.DW1[j*b.c:][:b.columns*b.c], b.sumW1[j*b.c:]
+	if first {
+		copy(to, from)
+	} else {
+		elementwise.AddTo(to, from[:len(to)])
+	}
+	for o := range b.out {
+		to, from := b.DW2[o*b.hidden+j:][:b.columns], b.sumW2[o*b.hidden+j:]
+		if first {
+			copy(to, from)
+		} else {
+			elementwise.AddTo(to, from[:len(to)])
+		}
+	}
+}
+
+// input computes a piece of the rows of a tile of dx.
+func (b *backward) input(tile, piece, pieces int) {
+	lo, hi := b.tile(tile)
+	tiles := (hi - lo + gemm.TileRows() - 1) / gemm.TileRows()
+	from, to := piece*tiles/pieces*gemm.TileRows(), min((piece+1)*tiles/pieces*gemm.TileRows(), hi-lo)
+	if from == to {
+		return
+	}
+	gemm.MulGather(b.DX[(lo+from)*b.c:], b.c, nil, gemm.Gather{Data: b.dh, Rows: b.rowDH[from:to], Runs: b.runs, Run: b.columns, Step: 1}, b.w1, false, nil, 0)
+}
+
+// BackwardGeneric is the definition of Backward; b1 is needed because it
+// computes the hidden layer again.
+func BackwardGeneric[T kernel.Float](dx, dw1, db1, dw2, dy, x, w1, b1, w2 []T, rows, c, h, out int, act kernel.Activation) {
+	matrix := func(data []T, rowStride, colStride int) gemm.Operand[T] {
+		return gemm.Operand[T]{Data: data, RowStride: rowStride, ColStride: colStride}
+	}
+	hidden, g, dh := make([]T, rows*h), make([]T, rows*h), make([]T, rows*h)
+	gemm.MulGeneric(hidden, h, rows, h, c, matrix(x, c, 1), matrix(w1, 1, c), false, &kernel.Epilogue[T]{Bias: b1}, 0)
+	activation.ForwardGeneric(g, hidden, act)
+	gemm.MulGeneric(dw2, h, out, h, rows, matrix(dy, 1, out), matrix(g, h, 1), false, nil, 0)
+	gemm.MulGeneric(dh, h, rows, h, out, matrix(dy, out, 1), matrix(w2, h, 1), false, nil, 0)
+	activation.BackwardGeneric(dh, dh, hidden, act)
+	gemm.MulGeneric(dw1, c, h, c, rows, matrix(dh, 1, h), matrix(x, c, 1), false, nil, 0)
+	gemm.MulGeneric(dx, c, rows, c, h, matrix(dh, h, 1), matrix(w1, c, 1), false, nil, 0)
+	clear(db1)
+	for i, v := range dh {
+		db1[i%h] += v
+	}
+}
