@@ -13,6 +13,12 @@ import (
 // callers divide the rows, which changes no result. dst must not overlap a or
 // b; epi.Residual may be dst itself. ldc must be at least N.
 func Mul(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int) {
+	MulAhead(dst, ldc, m, a, b, accumulate, epi, row0, [2][]float32{})
+}
+
+// MulAhead is [Mul], and brings next into the second cache meanwhile where it
+// can, see [Lines].
+func MulAhead(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int, next [2][]float32) {
 	a.check("A", m, b.k)
 	checkDst(len(dst), ldc, m, b.n)
 	run := [1]int{}
@@ -20,7 +26,7 @@ func Mul(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bo
 		ldc: ldc,
 		a:   a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
 		b: b.data, panel: b.plane, bStep: nr,
-		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0,
+		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0, next: next,
 	}
 	p.mul(dst)
 }

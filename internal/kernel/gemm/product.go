@@ -13,8 +13,10 @@ import (
 const mBlock = 196
 
 // blocking is how a variant divides a product: rows and columns of the largest
-// tile of its micro-kernels, rows and length of a block of A.
-type blocking struct{ rows, cols, m, k int }
+// tile of its micro-kernels, rows and length of a block of A, and up to how many
+// elements B stays in the second cache while blocks of rows pass, so that what
+// the next block reads is what should be fetched early.
+type blocking struct{ rows, cols, m, k, near int }
 
 func (v blocking) blockRows(m int) int {
 	if m <= v.m {
@@ -33,9 +35,9 @@ func (v blocking) blockRows(m int) int {
 func sizes() blocking {
 	switch chosen {
 	case cpu.AVX512:
-		return blocking{rows: 7, cols: 2 * nr, m: mBlock, k: 1024}
+		return blocking{rows: 7, cols: 2 * nr, m: mBlock, k: 1024, near: 1 << 18}
 	case cpu.AVX2:
-		return blocking{rows: 6, cols: nr, m: 108, k: 512}
+		return blocking{rows: 6, cols: nr, m: 108, k: 512, near: 1 << 16}
 	}
 	return blocking{rows: 6, cols: 2 * nr, m: 108, k: math.MaxInt}
 }
@@ -75,9 +77,10 @@ type product struct {
 	epi        *kernel.Epilogue[float32]
 	row0       int
 
-	next    [2][]float32 // what to prefetch for the caller
-	share   int          // elements of it for a block
-	fetched int          // and in the blocks so far
+	next              [2][]float32 // what to prefetch for the caller
+	nextRow, nextRows int          // or which rows of A and of the residual
+	share             int          // elements of it for a block
+	fetched           int          // and in the blocks so far
 }
 
 // block is what the micro-kernels work on: some rows, some runs (or a part of
@@ -184,13 +187,16 @@ func (p *product) mul(dst []float32) {
 	}
 	if all := len(p.next[0]) + len(p.next[1]); all > 0 {
 		v := sizes()
-		blocks := ceil(p.m, v.blockRows(p.m)) * ceil(p.n, v.cols) * ceil(len(p.runs)*p.run, v.k)
-		p.share = ceil(all, max(blocks, 1))
+		p.share = p.portion(all, ceil(p.m, v.blockRows(p.m))*ceil(p.n, v.cols)*ceil(len(p.runs)*p.run, v.k))
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
 	size := sizes().blockRows(p.m)
+	following := p.share == 0 && p.follows()
 	for i0 := 0; i0 < p.m; i0 += size {
 		rows := min(size, p.m-i0)
+		if following {
+			p.follow(i0+rows, min(size, p.m-i0-rows))
+		}
 		to := dst
 		b := block{a: p.a, row0: p.row0 + i0, width: p.n}
 		if p.rows != nil {
@@ -215,6 +221,42 @@ func (p *product) mul(dst []float32) {
 // complete, after its residual has been read.
 func (p *product) once() bool {
 	return chosen != cpu.Generic && (p.epi.Act == kernel.Identity || p.epi.Act == kernel.ReLU) && len(p.runs) > 0 && p.run > 0 && len(p.runs)*p.run <= sizes().k
+}
+
+// follows reports whether what the next block of rows reads should be fetched
+// early, and it can be told.
+func (p *product) follows() bool {
+	return p.rows == nil && p.step == 1 && len(p.runs) == 1 && p.lda == p.run && p.run*p.n <= sizes().near
+}
+
+// follow has the n rows of A and of the residual prefetched that begin with the
+// given one.
+func (p *product) follow(from, n int) {
+	p.nextRow, p.nextRows, p.fetched = from, n, 0
+	of, and := p.wanted()
+	v := sizes()
+	p.share = p.portion(len(of)+len(and), ceil(p.n, v.cols)*ceil(p.run, v.k))
+}
+
+// wanted is what to prefetch.
+func (p *product) wanted() (of, and []float32) {
+	if p.nextRows == 0 {
+		return p.next[0], p.next[1]
+	}
+	of = p.a[p.nextRow*p.lda:][:p.nextRows*p.lda]
+	if e := p.epi; e != nil && e.Residual != nil && (e.ResidualStride == 0 || e.ResidualStride == p.n) {
+		and = e.Residual[(p.row0+p.nextRow)*p.n:][:p.nextRows*p.n]
+	}
+	return of, and
+}
+
+// portion divides n elements that are to be prefetched among blocks: at least a
+// cache line for each four steps of the sums, lest lines are fetched again and
+// again.
+func (p *product) portion(n, blocks int) int {
+	v := sizes()
+	steps := min(len(p.runs)*p.run, v.k)
+	return max(ceil(n, max(blocks, 1)), ceil(min(p.m, v.m), v.rows)*(steps/4)*16)
 }
 
 // overlap reports whether two slices share memory.
@@ -356,11 +398,12 @@ func (p *product) panels(b block, bAt int) {
 	}
 }
 
-// some is the share of a block in what is to be prefetched for the caller.
+// some is the share of a block in what is to be prefetched.
 func (p *product) some() []float32 {
-	rest, at := p.next[0], p.fetched
+	rest, and := p.wanted()
+	at := p.fetched
 	if at >= len(rest) {
-		rest, at = p.next[1], at-len(rest)
+		rest, at = and, at-len(rest)
 	}
 	n := max(0, min(p.share, len(rest)-at))
 	p.fetched += n

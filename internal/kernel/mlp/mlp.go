@@ -76,9 +76,21 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 		if residual != nil {
 			second.Residual = residual[lo*out : hi*out]
 		}
-		gemm.Mul(dst[lo*out:hi*out], out, n, gemm.Operand[float32]{Data: hidden, RowStride: h + pad, ColStride: 1}, l.W2, false, &second, 0)
+		// The next piece is the same thread's, as a rule.
+		var next [2][]float32
+		if end := min(hi+n, rows); l.W1.K()*h <= nearWeights {
+			next[0] = x[hi*c : end*c]
+			if residual != nil {
+				next[1] = residual[hi*out : end*out]
+			}
+		}
+		gemm.MulAhead(dst[lo*out:hi*out], out, n, gemm.Operand[float32]{Data: hidden, RowStride: h + pad, ColStride: 1}, l.W2, false, &second, 0, next)
 	})
 }
+
+// nearWeights is up to how many elements the weights of a layer stay in the
+// second cache, so that the next rows are what should be fetched early.
+const nearWeights = 1 << 16
 
 // multiply computes all rows of dst from x, columns shared among the threads:
 // for so few rows that weights take longer to arrive than to be used, and

@@ -90,7 +90,12 @@ func ForwardKeep(p *pool.Pool, a *kernel.Arena, dst, h, x []float32, rows int, l
 			}
 			gemm.Mul(kept, t.columns, n, gemm.Operand[float32]{Data: x[lo*c : hi*c], RowStride: c, ColStride: 1}, &w1, false, first, 0)
 			activation.Forward(g, kept, l.Act)
-			gemm.Mul(y, out, n, gemm.Operand[float32]{Data: g, RowStride: t.columns, ColStride: 1}, &w2, part > 0, second, 0)
+			var next [2][]float32
+			if part == t.parts-1 && tile+1 < t.tiles {
+				from, to := t.tile(tile + 1)
+				next[0] = x[from*c : to*c]
+			}
+			gemm.MulAhead(y, out, n, gemm.Operand[float32]{Data: g, RowStride: t.columns, ColStride: 1}, &w2, part > 0, second, 0, next)
 		}
 	})
 }
@@ -223,22 +228,33 @@ func (b *backward) part(a *kernel.Arena, tile, part int) {
 
 	var start [1]int
 	more := tile%flush != 0
-	gemm.MulLines(b.sumW2[j:], b.hidden, gemm.Gather{Data: b.dyAt[tile%2], Rows: b.rowA[:b.out], Runs: start[:], Run: n, Step: panelA},
-		gemm.Lines{Data: gAt, Runs: start[:], Step: panelB, N: cols, Panel: b.planeB}, more)
-	next := gemm.Lines{Data: b.xAt[tile%2], Runs: start[:], Step: panelB, N: b.c, Panel: b.planeB}
+	// Meanwhile a share of the next tile of dy and x and the next part of h come
+	// near.
+	second := gemm.Lines{Data: gAt, Runs: start[:], Step: panelB, N: cols, Panel: b.planeB}
+	first := gemm.Lines{Data: b.xAt[tile%2], Runs: start[:], Step: panelB, N: b.c, Panel: b.planeB}
+	if tile+1 < b.tiles {
+		from, to := b.tile(tile + 1)
+		second.Next = [2][]float32{b.share(b.dy[from*b.out:to*b.out], part), b.share(b.x[from*b.c:to*b.c], part)}
+	}
 	switch {
 	case part+1 < b.parts:
-		next.Next[0] = b.kept(b.h, tile, part+1)
+		first.Next[0] = b.kept(b.h, tile, part+1)
 	case tile+1 < b.tiles:
-		next.Next[0] = b.kept(b.h, tile+1, 0)
+		first.Next[0] = b.kept(b.h, tile+1, 0)
 	}
-	gemm.MulLines(b.sumW1[j*b.c:], b.c, gemm.Gather{Data: dhAt, Rows: b.rowA[:cols], Runs: start[:], Run: n, Step: panelA}, next, more)
+	gemm.MulLines(b.sumW2[j:], b.hidden, gemm.Gather{Data: b.dyAt[tile%2], Rows: b.rowA[:b.out], Runs: start[:], Run: n, Step: panelA}, second, more)
+	gemm.MulLines(b.sumW1[j*b.c:], b.c, gemm.Gather{Data: dhAt, Rows: b.rowA[:cols], Runs: start[:], Run: n, Step: panelA}, first, more)
 	if b.DB1 != nil {
 		elementwise.ColumnSums(b.DB1[j:][:cols], dh, n, cols)
 	}
 	if b.tiles > flush && (tile%flush == flush-1 || tile == b.tiles-1) {
 		b.add(j, tile < flush)
 	}
+}
+
+// share is a part's share of x.
+func (t *tiling) share(x []float32, part int) []float32 {
+	return x[part*len(x)/t.parts : (part+1)*len(x)/t.parts]
 }
 
 // add moves the sums of a part to the gradients.
