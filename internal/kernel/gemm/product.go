@@ -187,7 +187,7 @@ func (p *product) mul(dst []float32) {
 	}
 	if all := len(p.next[0]) + len(p.next[1]); all > 0 {
 		v := sizes()
-		p.share = p.portion(all, ceil(p.m, v.blockRows(p.m))*ceil(p.n, v.cols)*ceil(len(p.runs)*p.run, v.k))
+		p.share = ceil(all, max(ceil(p.m, v.blockRows(p.m))*ceil(p.n, v.cols)*ceil(len(p.runs)*p.run, v.k), 1))
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
 	size := sizes().blockRows(p.m)

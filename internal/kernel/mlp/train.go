@@ -19,7 +19,7 @@ import (
 // of 2 MB.
 const (
 	tileRows  = 196
-	partSpace = 1 << 18
+	partSpace = 9 << 15
 	flush     = 5 // tiles after which the gradients' sums are added up
 )
 
