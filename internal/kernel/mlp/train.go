@@ -14,33 +14,45 @@ import (
 // part at a time; h is [tiles, parts, rows of the tile, columns of the part].
 //
 // Limits: rows of a tile, which are the terms that a pass over the gradients of
-// the weights adds, and elements that a part's share of these gradients and what
-// a tile has of the hidden layer may have together, half of a second-level cache
-// of 2 MB.
+// the weights adds; elements that a part's share of these gradients and what a
+// tile has of the hidden layer may have together, half of a second-level cache of
+// 2 MB; tiles whose terms are one sum.
 const (
 	tileRows  = 196
 	partSpace = 9 << 15
-	flush     = 5 // tiles after which the gradients' sums are added up
+	groupSize = 4
 )
 
-// tiling is how training divides the work. The shape alone decides.
+// tiling is how training divides the work. Parts depend on the number of threads,
+// which does not show in the results.
 type tiling struct {
-	rows, tiles    int // of a tile; the last may have fewer
-	columns, parts int // of a part
-	planeA, planeB int // from panel to panel of the copies of a tile
-	c, hidden, out int
-	all            int // rows
+	all, c, hidden, out int
+	rows, tiles         int  // of a tile; the last may have fewer
+	groups              int  // of tiles
+	apart               bool // threads take groups, not parts
+	columns, parts      int  // of a part
+	planeA, planeB      int  // from panel to panel of the copies of a tile
 }
 
-func newTiling(rows, c, hidden, out int) tiling {
-	t := tiling{all: rows, c: c, hidden: hidden, out: out, columns: hidden, parts: 1}
+func newTiling(rows, c, hidden, out, threads int) tiling {
+	t := tiling{all: rows, c: c, hidden: hidden, out: out}
 	unit := gemm.TileRows()
-	t.tiles = max(1, (rows+tileRows/unit*unit-1)/(tileRows/unit*unit))
+	most := tileRows / unit * unit
+	t.tiles = max(1, (rows+most-1)/most)
 	t.rows = max(unit, ((rows+t.tiles-1)/t.tiles+unit-1)/unit*unit)
 	t.tiles = max(1, (rows+t.rows-1)/t.rows)
-	for n := 2; t.columns*(c+out+3*tileRows) > partSpace && hidden/n >= 64; n++ {
-		if hidden%(32*n) == 0 {
-			t.columns, t.parts = hidden/n, n
+	t.groups = (t.tiles + groupSize - 1) / groupSize
+	t.apart = t.groups >= 2*threads
+	for n := 1; n == 1 || n <= hidden/32; n++ {
+		if n > 1 && hidden%(32*n) != 0 {
+			continue
+		}
+		if n > 1 && hidden/n < 64 && (t.apart || n > threads) {
+			break
+		}
+		t.columns, t.parts = hidden/n, n
+		if t.columns*(c+out+3*tileRows) <= partSpace && (t.apart || n%threads == 0) {
+			break
 		}
 	}
 	t.planeA, t.planeB = t.rows*panelA|panelA, t.rows*panelB|panelB
@@ -63,14 +75,14 @@ func (t *tiling) kept(h []float32, tile, part int) []float32 {
 }
 
 // ForwardKeep computes dst [R,C'] = act(x W1 + b1) W2 + b2 and keeps
-// h [R,H] = x W1 + b1 in an order that Backward knows. The layer's norm and
-// scale are not applied.
+// h [R,H] = x W1 + b1 in an order that Backward with the same number of threads
+// knows. The layer's norm and scale are not applied.
 func ForwardKeep(p *pool.Pool, a *kernel.Arena, dst, h, x []float32, rows int, l *Layer) {
 	c, hidden, out := l.W1.K(), l.W1.N(), l.W2.N()
 	if l.W2.K() != hidden || len(x) != rows*c || len(dst) != rows*out || len(h) != rows*hidden {
 		panic("mlp: lengths do not fit")
 	}
-	t := newTiling(rows, c, hidden, out)
+	t := newTiling(rows, c, hidden, out, p.Threads())
 	p.Run(t.tiles, func(tile, _ int) {
 		lo, hi := t.tile(tile)
 		n := hi - lo
@@ -115,7 +127,7 @@ func Backward(p *pool.Pool, a *kernel.Arena, g *Gradients, dy, x, h, w1, w2 []fl
 		len(g.DW1) != len(w1) || len(g.DW2) != len(w2) || g.DX != nil && len(g.DX) != len(x) || g.DB1 != nil && len(g.DB1) != hidden {
 		panic("mlp: lengths do not fit")
 	}
-	b := backward{tiling: newTiling(rows, c, hidden, out), Gradients: g, dy: dy, x: x, h: h, act: act}
+	b := backward{tiling: newTiling(rows, c, hidden, out, p.Threads()), Gradients: g, dy: dy, x: x, h: h, act: act}
 	b.run(p, a, w1, w2)
 }
 
@@ -126,19 +138,22 @@ type backward struct {
 	dy, x, h []float32
 	act      kernel.Activation
 
-	w1, w2       *gemm.Packed // [H,C], [C',H]
-	dh           []float32    // of a tile, in h's order
-	dyAt, xAt    [2][]float32 // copies of this tile of dy and x and of the next: [C'/8, rows, 8], [C/16, rows, 16]
-	sumW1, sumW2 []float32    // of some tiles; nil where these are all
-	sumB1        []float32
-	rowA         []int // where output channels begin in dyAt, and hidden ones in such a copy
-	rowDH        []int // where rows begin in a part of dh
-	runs         []int // and where parts do
+	w1, w2 *gemm.Packed // [H,C], [C',H]
+	rowA   []int        // where channels begin in copies of dy and dh
+	rowDH  []int        // where rows begin in a part of dh
+	runs   []int        // and where parts do
+}
+
+// group is what the tiles of one have in common: sums, and memory for one tile
+// after the other.
+type group struct {
+	w1, b1, w2 []float32
+	dh         []float32    // of a tile, in h's order
+	dy, x      [2][]float32 // copies of this tile of dy and x, and of the next: [C'/8, rows, 8], [C/16, rows, 16]
 }
 
 func (b *backward) run(p *pool.Pool, a *kernel.Arena, w1, w2 []float32) {
-	get := func(n int) []float32 { return a.Get(n) }
-	m1, m2 := get(gemm.PackedLen(b.hidden, b.c)), get(gemm.PackedLen(b.out, b.hidden))
+	m1, m2 := a.Get(gemm.PackedLen(b.hidden, b.c)), a.Get(gemm.PackedLen(b.out, b.hidden))
 	defer a.Put(m1)
 	defer a.Put(m2)
 	b.w1, b.w2 = gemm.PackedIn(m1, b.hidden, b.c), gemm.PackedIn(m2, b.out, b.hidden)
@@ -148,22 +163,7 @@ func (b *backward) run(p *pool.Pool, a *kernel.Arena, w1, w2 []float32) {
 	p.Split(b.out, 1<<16/b.hidden+1, func(lo, hi, _ int) {
 		b.w2.SetRows(lo, gemm.Operand[float32]{Data: w2[lo*b.hidden:], RowStride: b.hidden, ColStride: 1}, hi-lo)
 	})
-	b.dh = get(b.rows * b.hidden)
-	defer a.Put(b.dh)
-	sizeY, sizeX := (b.out+panelA-1)/panelA*b.planeA, (b.c+panelB-1)/panelB*b.planeB
-	copies := get(2 * (sizeY + sizeX))
-	defer a.Put(copies)
-	for i := range 2 {
-		b.dyAt[i], b.xAt[i] = copies[i*sizeY:][:sizeY], copies[2*sizeY+i*sizeX:][:sizeX]
-	}
-	b.sumW1, b.sumW2, b.sumB1 = b.DW1, b.DW2, b.DB1
-	if b.tiles > flush {
-		sums := get(len(w1) + len(w2))
-		defer a.Put(sums)
-		b.sumW1, b.sumW2 = sums[:len(w1)], sums[len(w1):]
-	}
-	most := max(b.out, b.columns)
-	b.rowA, b.rowDH, b.runs = make([]int, most), make([]int, b.rows), make([]int, b.parts)
+	b.rowA, b.rowDH, b.runs = make([]int, max(b.out, b.columns)), make([]int, b.rows), make([]int, b.parts)
 	for i := range b.rowA {
 		b.rowA[i] = i/panelA*b.planeA + i%panelA
 	}
@@ -173,65 +173,116 @@ func (b *backward) run(p *pool.Pool, a *kernel.Arena, w1, w2 []float32) {
 	for i := range b.runs {
 		b.runs[i] = i * b.rows * b.columns
 	}
-	clear(b.DB1)
 
-	b.copy(0, 0)
-	b.copy(0, 1)
-	for tile := range b.tiles {
-		p.Run(b.parts, func(part, _ int) { b.part(a, tile, part) })
-		pieces := 0
+	if b.groups == 1 {
+		b.group(p, a, &group{w1: b.DW1, b1: b.DB1, w2: b.DW2}, 0)
+		return
+	}
+	wave, inside := 1, p
+	if b.apart {
+		wave, inside = p.Threads(), nil
+	}
+	size := len(w1) + len(w2) + b.hidden
+	memory := a.Get(wave * size)
+	defer a.Put(memory)
+	for first := 0; first < b.groups; first += wave {
+		n := min(wave, b.groups-first)
+		run := func(i int) {
+			s := memory[i*size:][:size]
+			g := &group{w1: s[:len(w1)], w2: s[len(w1):][:len(w2)]}
+			if b.DB1 != nil {
+				g.b1 = s[len(w1)+len(w2):]
+			}
+			b.group(inside, a, g, first+i)
+		}
+		if b.apart {
+			p.Run(n, func(i, _ int) { run(i) })
+		} else {
+			run(0)
+		}
+		at := 0
+		for _, dst := range [][]float32{b.DW1, b.DW2, b.DB1} {
+			p.Split(len(dst), 1<<13, func(lo, hi, _ int) {
+				for i := range n {
+					sum := memory[i*size+at+lo : i*size+at+hi]
+					if first+i == 0 {
+						copy(dst[lo:hi], sum)
+					} else {
+						elementwise.AddTo(dst[lo:hi], sum)
+					}
+				}
+			})
+			at += len(dst)
+		}
+	}
+}
+
+// group computes the sums of a group's tiles, and their dx.
+func (b *backward) group(p *pool.Pool, a *kernel.Arena, g *group, number int) {
+	g.dh = a.Get(b.rows * b.hidden)
+	defer a.Put(g.dh)
+	sizeY, sizeX := (b.out+panelA-1)/panelA*b.planeA, (b.c+panelB-1)/panelB*b.planeB
+	copies := a.Get(2 * (sizeY + sizeX))
+	defer a.Put(copies)
+	for i := range 2 {
+		g.dy[i], g.x[i] = copies[i*sizeY:][:sizeY], copies[2*sizeY+i*sizeX:][:sizeX]
+	}
+	clear(g.b1)
+	first, end := number*groupSize, min((number+1)*groupSize, b.tiles)
+	p.Run(2, func(which, _ int) { b.copy(g, first, which) })
+	for tile := first; tile < end; tile++ {
+		p.Run(b.parts, func(part, _ int) { b.part(a, g, tile, part, tile > first) })
+		copies, pieces := 0, 0
+		if tile+1 < end {
+			copies = 2
+		}
 		if b.DX != nil {
 			pieces = p.Threads()
 		}
-		copies := 0
-		if tile+1 < b.tiles {
-			copies = 2
-		}
 		p.Run(copies+pieces, func(task, _ int) {
 			if task < copies {
-				b.copy(tile+1, task)
+				b.copy(g, tile+1, task)
 			} else {
-				b.input(tile, task-copies, pieces)
+				b.input(g, tile, task-copies, pieces)
 			}
 		})
 	}
 }
 
 // copy arranges a tile of dy, or of x.
-func (b *backward) copy(tile, which int) {
+func (b *backward) copy(g *group, tile, which int) {
 	lo, hi := b.tile(tile)
 	if which == 0 {
-		gemm.CopyPanels(b.dyAt[tile%2], b.planeA, panelA, b.dy[lo*b.out:], b.out, b.out, hi-lo)
+		gemm.CopyPanels(g.dy[tile%2], b.planeA, panelA, b.dy[lo*b.out:], b.out, b.out, hi-lo)
 	} else {
-		gemm.CopyPanels(b.xAt[tile%2], b.planeB, panelB, b.x[lo*b.c:], b.c, b.c, hi-lo)
+		gemm.CopyPanels(g.x[tile%2], b.planeB, panelB, b.x[lo*b.c:], b.c, b.c, hi-lo)
 	}
 }
 
 // part computes dh of a part of a tile and what that adds to the gradients of
 // the weights.
-func (b *backward) part(a *kernel.Arena, tile, part int) {
+func (b *backward) part(a *kernel.Arena, g *group, tile, part int, more bool) {
 	lo, hi := b.tile(tile)
 	n, j, cols := hi-lo, part*b.columns, b.columns
 	h := b.kept(b.h, tile, part)
-	dh := b.dh[part*b.rows*cols:][:n*cols]
+	dh := g.dh[part*b.rows*cols:][:n*cols]
 	w2 := b.w2.Columns(j/panelB, (j+cols+panelB-1)/panelB)
 	gemm.Mul(dh, cols, n, gemm.Operand[float32]{Data: b.dy[lo*b.out : hi*b.out], RowStride: b.out, ColStride: 1}, &w2, false, nil, 0)
 
 	sizeB, sizeA := (cols+panelB-1)/panelB*b.planeB, (cols+panelA-1)/panelA*b.planeA
 	memory := a.Get(n*cols + sizeB + sizeA)
 	defer a.Put(memory)
-	g, gAt, dhAt := memory[:n*cols], memory[n*cols:][:sizeB], memory[n*cols+sizeB:]
-	activation.Forward(g, h, b.act)
-	gemm.CopyPanels(gAt, b.planeB, panelB, g, cols, cols, n)
+	y, yAt, dhAt := memory[:n*cols], memory[n*cols:][:sizeB], memory[n*cols+sizeB:]
+	activation.Forward(y, h, b.act)
+	gemm.CopyPanels(yAt, b.planeB, panelB, y, cols, cols, n)
 	activation.Backward(dh, dh, h, b.act)
 	gemm.CopyPanels(dhAt, b.planeA, panelA, dh, cols, cols, n)
 
-	var start [1]int
-	more := tile%flush != 0
 	// Meanwhile a share of the next tile of dy and x and the next part of h come
 	// near.
-	second := gemm.Lines{Data: gAt, Runs: start[:], Step: panelB, N: cols, Panel: b.planeB}
-	first := gemm.Lines{Data: b.xAt[tile%2], Runs: start[:], Step: panelB, N: b.c, Panel: b.planeB}
+	var start [1]int
+	second := gemm.Lines{Data: yAt, Runs: start[:], Step: panelB, N: cols, Panel: b.planeB}
+	first := gemm.Lines{Data: g.x[tile%2], Runs: start[:], Step: panelB, N: b.c, Panel: b.planeB}
 	if tile+1 < b.tiles {
 		from, to := b.tile(tile + 1)
 		second.Next = [2][]float32{b.share(b.dy[from*b.out:to*b.out], part), b.share(b.x[from*b.c:to*b.c], part)}
@@ -242,13 +293,10 @@ func (b *backward) part(a *kernel.Arena, tile, part int) {
 	case tile+1 < b.tiles:
 		first.Next[0] = b.kept(b.h, tile+1, 0)
 	}
-	gemm.MulLines(b.sumW2[j:], b.hidden, gemm.Gather{Data: b.dyAt[tile%2], Rows: b.rowA[:b.out], Runs: start[:], Run: n, Step: panelA}, second, more)
-	gemm.MulLines(b.sumW1[j*b.c:], b.c, gemm.Gather{Data: dhAt, Rows: b.rowA[:cols], Runs: start[:], Run: n, Step: panelA}, first, more)
-	if b.DB1 != nil {
-		elementwise.ColumnSums(b.DB1[j:][:cols], dh, n, cols)
-	}
-	if b.tiles > flush && (tile%flush == flush-1 || tile == b.tiles-1) {
-		b.add(j, tile < flush)
+	gemm.MulLines(g.w2[j:], b.hidden, gemm.Gather{Data: g.dy[tile%2], Rows: b.rowA[:b.out], Runs: start[:], Run: n, Step: panelA}, second, more)
+	gemm.MulLines(g.w1[j*b.c:], b.c, gemm.Gather{Data: dhAt, Rows: b.rowA[:cols], Runs: start[:], Run: n, Step: panelA}, first, more)
+	if g.b1 != nil {
+		elementwise.ColumnSums(g.b1[j:][:cols], dh, n, cols)
 	}
 }
 
@@ -257,33 +305,14 @@ func (t *tiling) share(x []float32, part int) []float32 {
 	return x[part*len(x)/t.parts : (part+1)*len(x)/t.parts]
 }
 
-// add moves the sums of a part to the gradients.
-func (b *backward) add(j int, first bool) {
-	to, from := b.DW1[j*b.c:][:b.columns*b.c], b.sumW1[j*b.c:]
-	if first {
-		copy(to, from)
-	} else {
-		elementwise.AddTo(to, from[:len(to)])
-	}
-	for o := range b.out {
-		to, from := b.DW2[o*b.hidden+j:][:b.columns], b.sumW2[o*b.hidden+j:]
-		if first {
-			copy(to, from)
-		} else {
-			elementwise.AddTo(to, from[:len(to)])
-		}
-	}
-}
-
 // input computes a piece of the rows of a tile of dx.
-func (b *backward) input(tile, piece, pieces int) {
+func (b *backward) input(g *group, tile, piece, pieces int) {
 	lo, hi := b.tile(tile)
 	tiles := (hi - lo + gemm.TileRows() - 1) / gemm.TileRows()
 	from, to := piece*tiles/pieces*gemm.TileRows(), min((piece+1)*tiles/pieces*gemm.TileRows(), hi-lo)
-	if from == to {
-		return
+	if from < to {
+		gemm.MulGather(b.DX[(lo+from)*b.c:], b.c, nil, gemm.Gather{Data: g.dh, Rows: b.rowDH[from:to], Runs: b.runs, Run: b.columns, Step: 1}, b.w1, false, nil, 0)
 	}
-	gemm.MulGather(b.DX[(lo+from)*b.c:], b.c, nil, gemm.Gather{Data: b.dh, Rows: b.rowDH[from:to], Runs: b.runs, Run: b.columns, Step: 1}, b.w1, false, nil, 0)
 }
 
 // BackwardGeneric is the definition of Backward; b1 is needed because it

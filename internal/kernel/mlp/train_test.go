@@ -24,10 +24,10 @@ func near(t *testing.T, what string, got []float32, want []float64) {
 	}
 }
 
-// Shapes with one tile and several, with one part and several, with more tiles
-// than are summed in a row, and with sizes that nothing divides.
+// Shapes with one tile and several, one part and several, one group and as many
+// as let threads take one each, and with sizes that nothing divides.
 var trained = [][4]int{
-	{1, 1, 1, 1}, {5, 3, 7, 2}, {49, 24, 96, 24}, {300, 16, 64, 17}, {205, 96, 384, 96}, {397, 33, 50, 19}, {1300, 5, 32, 8}, {1201, 9, 37, 3},
+	{1, 1, 1, 1}, {5, 3, 7, 2}, {49, 24, 96, 24}, {300, 16, 64, 17}, {205, 96, 384, 96}, {397, 33, 50, 19}, {1300, 5, 32, 8}, {3300, 9, 37, 3}, {1000, 20, 128, 20},
 }
 
 func TestTrainingMatchesTheDefinition(t *testing.T) {
@@ -90,8 +90,9 @@ func TestTrainingMatchesTheDefinition(t *testing.T) {
 func TestTilesCoverTheHiddenLayer(t *testing.T) {
 	for _, c := range []int{1, 40, 96, 100, 768, 1024} {
 		for _, hidden := range []int{1, 37, 384, 1000, 3072, 4096} {
-			for _, rows := range []int{0, 1, 7, 48, 196, 197, 250, 777} {
-				b := newTiling(rows, c, hidden, c)
+			for i, rows := range []int{0, 1, 7, 48, 196, 197, 250, 777, 1600} {
+				threads := []int{1, 2, 16}[i%3]
+				b := newTiling(rows, c, hidden, c, threads)
 				h := make([]float32, rows*hidden)
 				for i := range b.tiles {
 					for j := range b.parts {
@@ -100,7 +101,8 @@ func TestTilesCoverTheHiddenLayer(t *testing.T) {
 						}
 					}
 				}
-				if b.columns*b.parts != hidden || b.parts > 1 && b.columns%32 != 0 || b.rows > tileRows || slices.ContainsFunc(h, func(v float32) bool { return v != 1 }) {
+				if b.columns*b.parts != hidden || b.parts > 1 && b.columns%32 != 0 || b.rows > tileRows || b.groups*groupSize < b.tiles ||
+					!b.apart && hidden >= 64*threads && hidden%(32*threads) == 0 && b.parts%threads != 0 || slices.ContainsFunc(h, func(v float32) bool { return v != 1 }) {
 					t.Fatalf("%d rows, %d and %d columns: %+v", rows, c, hidden, b)
 				}
 			}
