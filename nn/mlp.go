@@ -7,7 +7,7 @@ import (
 // MLP is a norm and two linear layers with an activation between, the second
 // half of a ConvNeXt block. It has no parameters of its own: it says that
 // layers belong together, so that they can be run in one pass in which the
-// hidden layer never reaches memory or, in training, once.
+// hidden layer never reaches memory; or once, in training, where that saves time.
 type MLP struct {
 	Norm     *LayerNorm // nil for none
 	FC1, FC2 *Linear
@@ -48,6 +48,9 @@ func (l *MLP) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 			if t.err != nil {
 				return t.empty()
 			}
+		}
+		if !t.b.KeepsMLP(m) {
+			return l.FC2.Forward(t, l.FC1.Forward(t, x, Epilogue{Act: l.Act}), e)
 		}
 		return t.unfused(t.record(name, &mlpTrainOp{l: l, m: m}, shape, params, x), e)
 	}

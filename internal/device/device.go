@@ -127,6 +127,9 @@ type Backend interface {
 	// may be residual, and x if that is the residual too.
 	MLP(dst, x Buffer, w Weights, gamma, beta, b1, b2, scale, residual Buffer, m MLP)
 
+	// KeepsMLP reports whether MLPKeep and MLPBackward should take the place of
+	// two linear layers and an activation.
+	KeepsMLP(m MLP) bool
 	// MLPKeep computes act(x W1 + b1) W2 + b2 and keeps h [Rows,Hidden], which
 	// is x W1 + b1 in an order of the backend's own, for MLPBackward, which
 	// takes plain weights and overwrites the gradients. dx and db1 may be nil;

@@ -42,6 +42,9 @@ func (b *Backend) MLP(dst, x device.Buffer, w device.Weights, gamma, beta, b1, b
 	})
 }
 
+// KeepsMLP reports whether the weights are few.
+func (b *Backend) KeepsMLP(m device.MLP) bool { return mlp.Suits(m.C, m.Hidden, m.Out) }
+
 // MLPKeep applies two linear layers, tile by tile.
 func (b *Backend) MLPKeep(dst, h, x device.Buffer, w device.Weights, b1, b2 device.Buffer, m device.MLP) {
 	p := w.(*pair)
