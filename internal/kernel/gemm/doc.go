@@ -40,6 +40,6 @@
 // makes a convolution a product without copying its windows (Dukhan 2019,
 // arXiv:1907.02129); [MulLines] reads B where it lies, which does the same for
 // the gradient of a convolution's weights, and can prefetch what the caller reads
-// next; [CopyPanels] arranges operands for it. [MulParts] does many small products
+// next, as [MulAhead] can; [CopyPanels] arranges operands for it. [MulParts] does many small products
 // with parts of one packed matrix, as Winograd's convolution needs them.
 package gemm

@@ -25,7 +25,7 @@ func MulAhead(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumula
 	p := product{
 		ldc: ldc,
 		a:   a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
-		b: b.data, panel: b.plane, bStep: nr,
+		b: b.data, panel: b.k * nr, bStep: nr,
 		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0, next: next,
 	}
 	p.mul(dst)
@@ -53,7 +53,7 @@ func MulGather(dst []float32, ldc int, outs []int, a Gather, b *Packed, accumula
 	p := product{
 		outs: outs, ldc: ldc,
 		a: a.Data, rows: a.Rows, runs: a.Runs, run: a.Run, step: a.Step,
-		b: b.data, panel: b.plane, bStep: nr,
+		b: b.data, panel: b.k * nr, bStep: nr,
 		m: len(a.Rows), n: b.n, accumulate: accumulate, epi: epi, row0: row0,
 	}
 	if outs == nil {

@@ -381,6 +381,30 @@ func TestPackKeepsElementsAndMemory(t *testing.T) {
 	}
 }
 
+// What is fetched early, the caller's or what the next rows need, shows in no
+// result. Memory ends where the operands do.
+func TestLookingAheadChangesNothing(t *testing.T) {
+	eachVariant(t, func(t *testing.T) {
+		for _, s := range [][3]int{{450, 40, 50}, {197, 7, 16}, {610, 100, 33}, {30, 600, 20}} {
+			m, k, n := s[0], s[1], s[2]
+			a, b := layout{}.operand(t, m, k, 1), Pack(layout{}.operand(t, k, n, 2), k, n)
+			e := epilogue(n, m, kernel.ReLU, true)
+			e.Residual = kerneltest.Guarded(t, m*n)
+			kerneltest.Normal(e.Residual, 3, 0, 1)
+			want := make([]float32, m*n)
+			for i := range m { // a row at a time there is nothing to look for
+				Mul(want[i*n:], n, 1, Operand[float32]{a.Data[i*k:], k, 1}, b, false, e, i)
+			}
+			got := make([]float32, m*n)
+			Mul(got, n, m, a, b, false, e, 0)
+			kerneltest.Equal(t, fmt.Sprintf("%v, the next rows", s), got, want)
+			clear(got)
+			MulAhead(got, n, m, a, b, false, e, 0, [2][]float32{kerneltest.Guarded(t, 1000), kerneltest.Guarded(t, 3)})
+			kerneltest.Equal(t, fmt.Sprintf("%v, the caller's memory", s), got, want)
+		}
+	})
+}
+
 func TestProductsDoNotAllocate(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
 		a, b := layout{}.operand(t, 100, 600, 1), layout{}.operand(t, 600, 20, 2)

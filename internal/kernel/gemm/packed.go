@@ -9,9 +9,8 @@ const nr = 16
 // panel K rows of 16 elements, the last one filled up with zeros. Any number
 // of goroutines may multiply by it at once.
 type Packed struct {
-	k, n  int
-	plane int       // from panel to panel, at least 16 K
-	data  []float32 // [panels,K,16]
+	k, n int
+	data []float32 // [panels,K,16]
 }
 
 // Pack arranges b, a k x n matrix, in new memory. b is not kept.
@@ -35,7 +34,7 @@ func (p *Packed) Reserve(k, n int) {
 	if cap(p.data) < size {
 		p.data = kernel.Aligned(size)
 	}
-	p.k, p.n, p.plane, p.data = k, n, k*nr, p.data[:size]
+	p.k, p.n, p.data = k, n, p.data[:size]
 }
 
 // PackedLen is the number of elements that a packed k x n matrix takes up.
@@ -53,7 +52,7 @@ func PackIn(memory []float32, b Operand[float32], k, n int) *Packed {
 // caller lends for as long as the matrix is used. Its elements are undefined
 // until [Packed.SetRows] has been given every row.
 func PackedIn(memory []float32, k, n int) *Packed {
-	return &Packed{k: k, n: n, plane: k * nr, data: memory[:PackedLen(k, n)]}
+	return &Packed{k: k, n: n, data: memory[:PackedLen(k, n)]}
 }
 
 // SetRows arranges b, a rows x N matrix, as the rows from l0 on. Goroutines
@@ -69,11 +68,11 @@ func (p *Packed) SetRows(l0 int, b Operand[float32], rows int) {
 	done := 0
 	if b.ColStride == 1 {
 		done = p.n / nr * nr
-		CopyPanels(p.data[l0*nr:], p.plane, nr, b.Data, done, b.RowStride, rows)
+		CopyPanels(p.data[l0*nr:], p.k*nr, nr, b.Data, done, b.RowStride, rows)
 	}
 	for j := done; j < p.n; j += nr {
 		cols := min(nr, p.n-j)
-		panel := p.data[j/nr*p.plane:][l0*nr:][:nr*rows]
+		panel := p.data[j*p.k:][l0*nr:][:nr*rows]
 		if cols < nr {
 			clear(panel)
 		}
@@ -115,17 +114,12 @@ func (p *Packed) Panels() int { return (p.n + nr - 1) / nr }
 // Panel is the memory of a panel, [K,16], for those who arrange the elements
 // themselves: column j of the matrix is element j%16 of panel j/16's rows, and
 // what lies beyond the last column must be zero.
-func (p *Packed) Panel(i int) []float32 { return p.data[i*p.plane:][:nr*p.k] }
+func (p *Packed) Panel(i int) []float32 { return p.data[i*nr*p.k:][:nr*p.k] }
 
 // Columns is the matrix of the columns that the panels [lo,hi) hold, in p's
 // memory.
 func (p *Packed) Columns(lo, hi int) Packed {
-	return Packed{k: p.k, n: min(hi*nr, p.n) - lo*nr, plane: p.plane, data: p.data[lo*p.plane : min(hi*p.plane, len(p.data))]}
-}
-
-// Rows is the matrix of the rows [lo,hi), in p's memory.
-func (p *Packed) Rows(lo, hi int) Packed {
-	return Packed{k: hi - lo, n: p.n, plane: p.plane, data: p.data[lo*nr : (p.Panels()-1)*p.plane+hi*nr]}
+	return Packed{k: p.k, n: min(hi*nr, p.n) - lo*nr, data: p.data[lo*nr*p.k : hi*nr*p.k]}
 }
 
 // K is the number of rows, the length of each sum.
@@ -141,4 +135,4 @@ func (p *Packed) Elem() kernel.Elem { return kernel.F32 }
 func (p *Packed) Bytes() int { return len(p.data) * p.Elem().Size() }
 
 // At is element (l,j).
-func (p *Packed) At(l, j int) float32 { return p.data[j/nr*p.plane+l*nr+j%nr] }
+func (p *Packed) At(l, j int) float32 { return p.data[j/nr*nr*p.k+l*nr+j%nr] }

@@ -11,6 +11,9 @@
 //
 // Every element is computed exactly as by package norm and package gemm, one
 // after the other; results do not depend on tiles or on the number of threads.
+//
+// For training, ForwardKeep and Backward do the same with the two linear layers,
+// the hidden layer before its activation being kept.
 package mlp
 
 import (

@@ -94,29 +94,34 @@ func ForwardKeep(p *pool.Pool, a *kernel.Arena, dst, h, x []float32, rows int, l
 	p.Run(t.tiles, func(tile, _ int) {
 		lo, hi := t.tile(tile)
 		n := hi - lo
-		g := a.Get(n * t.columns)
+		g := a.Get(n * hidden)
 		defer a.Put(g)
-		y := dst[lo*out : hi*out]
+		in := gemm.Operand[float32]{Data: x[lo*c : hi*c], RowStride: c, ColStride: 1}
 		for part := range t.parts {
 			j := part * t.columns
-			w1, w2 := l.W1.Columns(j/panelB, (j+t.columns+panelB-1)/panelB), l.W2.Rows(j, j+t.columns)
-			kept := t.kept(h, tile, part)
-			first, second := &kernel.Epilogue[float32]{}, (*kernel.Epilogue[float32])(nil)
+			w1 := l.W1.Columns(j/panelB, (j+t.columns+panelB-1)/panelB)
+			e := &kernel.Epilogue[float32]{}
 			if l.B1 != nil {
-				first.Bias = l.B1[j:]
+				e.Bias = l.B1[j:]
 			}
-			if part == t.parts-1 {
-				second = &kernel.Epilogue[float32]{Bias: l.B2}
-			}
-			gemm.Mul(kept, t.columns, n, gemm.Operand[float32]{Data: x[lo*c : hi*c], RowStride: c, ColStride: 1}, &w1, false, first, 0)
-			activation.Forward(g, kept, l.Act)
 			var next [2][]float32
-			if part == t.parts-1 && tile+1 < t.tiles {
+			if part == t.parts-1 && tile+1 < t.tiles { // the same thread's, as a rule
 				from, to := t.tile(tile + 1)
 				next[0] = x[from*c : to*c]
 			}
-			gemm.MulAhead(y, out, n, gemm.Operand[float32]{Data: g, RowStride: t.columns, ColStride: 1}, &w2, part > 0, second, 0, next)
+			kept := t.kept(h, tile, part)
+			gemm.MulAhead(kept, t.columns, n, in, &w1, false, e, 0, next)
+			activation.Forward(g[n*j:][:len(kept)], kept, l.Act)
 		}
+		// One sum over all parts, in which they do not show.
+		rows, runs := make([]int, n), make([]int, t.parts)
+		for i := range rows {
+			rows[i] = i * t.columns
+		}
+		for i := range runs {
+			runs[i] = i * n * t.columns
+		}
+		gemm.MulGather(dst[lo*out:hi*out], out, nil, gemm.Gather{Data: g, Rows: rows, Runs: runs, Run: t.columns, Step: 1}, l.W2, false, &kernel.Epilogue[float32]{Bias: l.B2}, 0)
 	})
 }
 

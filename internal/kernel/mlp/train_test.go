@@ -27,14 +27,14 @@ func near(t *testing.T, what string, got []float32, want []float64) {
 // Shapes with one tile and several, one part and several, one group and as many
 // as let threads take one each, and with sizes that nothing divides.
 var trained = [][4]int{
-	{1, 1, 1, 1}, {5, 3, 7, 2}, {49, 24, 96, 24}, {300, 16, 64, 17}, {205, 96, 384, 96}, {397, 33, 50, 19}, {1300, 5, 32, 8}, {3300, 9, 37, 3}, {1000, 20, 128, 20},
+	{1, 1, 1, 1}, {5, 3, 7, 2}, {49, 24, 96, 24}, {300, 16, 64, 17}, {205, 96, 384, 96}, {397, 33, 50, 19}, {1300, 5, 32, 8}, {1800, 9, 37, 3}, {1000, 20, 128, 20},
 }
 
 func TestTrainingMatchesTheDefinition(t *testing.T) {
 	var a kernel.Arena
 	for i, s := range trained {
 		acts := []kernel.Activation{kernel.GELU, kernel.ReLU, kernel.SiLU}
-		if s[1] > 90 {
+		if s[0] >= 1000 || s[1] > 90 {
 			acts = acts[:1]
 		}
 		for _, act := range acts {
