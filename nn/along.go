@@ -44,8 +44,8 @@ func (o *alongOp) backward(t *Tape, n *node) {
 	t.b.ConvBackwardWeight(dw, dy, x.buf, o.g)
 	t.paramGrad(o.w, dw)
 	if x.needs {
-		dx := t.b.Alloc(x.size())
-		t.b.ConvBackwardInput(dx, dy, t.param(o.w), o.g)
-		t.addGrad(x, dx)
+		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
+			t.b.ConvBackwardInput(dx, dy, t.param(o.w), o.g, accumulate)
+		})
 	}
 }

@@ -237,9 +237,9 @@ func (o *convOp) backward(t *Tape, n *node) {
 	t.paramGrad(w, dw)
 	t.biasGrad(o.l.Bias, dy, n.out)
 	if x.needs {
-		dx := t.b.Alloc(x.size())
-		t.b.ConvBackwardInput(dx, dy, t.param(w), o.g)
-		t.addGrad(x, dx)
+		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
+			t.b.ConvBackwardInput(dx, dy, t.param(w), o.g, accumulate)
+		})
 	}
 }
 

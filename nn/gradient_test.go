@@ -43,6 +43,12 @@ func TestGradientsAddUpWhereATensorHasSeveralReaders(t *testing.T) {
 			t.Softmax(t.Activate(x, nn.GELU))
 			return t.Add(x, relu(t, x))
 		}, 2},
+		{"a layer's input and output", func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Add(same(t, x), x) }, 2},
+		{"two layers of one input", func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Add(same(t, x), same(t, x)) }, 2},
+		{"a layer between two sums", func(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+			y := t.Add(x, same(t, x))
+			return t.Add(same(t, y), t.Add(y, same(t, y)))
+		}, 6},
 		{"the same dropped path", func(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return t.Add(t.DropPath(x, 0), t.Dropout(x, 0)) }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +71,13 @@ func TestGradientsAddUpWhereATensorHasSeveralReaders(t *testing.T) {
 		})
 	}
 }
+
+// same is a layer that adds its gradient to what its input has.
+func same(t *nn.Tape, x *nn.Tensor) *nn.Tensor { return bodySame.Forward(t, x, nn.Epilogue{}) }
+
+var bodySame = initialized(func(s *nn.Scope) *nn.Linear {
+	return nn.NewLinear(s, nn.LinearConfig{In: 3, Out: 3, NoBias: true, Init: identity})
+})
 
 func TestAParameterUsedTwiceHasTheSumOfBothGradients(t *testing.T) {
 	s := nn.NewScope()

@@ -108,8 +108,8 @@ func (o *linearOp) backward(t *Tape, n *node) {
 	t.paramGrad(w, dw)
 	t.biasGrad(o.l.Bias, dy, n.out)
 	if x.needs {
-		dx := t.b.Alloc(x.size())
-		t.b.LinearBackwardInput(dx, dy, t.param(w), o.rows, o.l.c.Out, o.l.c.In)
-		t.addGrad(x, dx)
+		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
+			t.b.LinearBackwardInput(dx, dy, t.param(w), o.rows, o.l.c.Out, o.l.c.In, accumulate)
+		})
 	}
 }

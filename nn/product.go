@@ -37,9 +37,9 @@ func (o *productOp) forward(t *Tape, n *node) {
 func (o *productOp) backward(t *Tape, n *node) {
 	a, b, dy := n.in[0], n.in[1], n.out.grad.buf
 	if a.needs {
-		da := t.b.Alloc(a.size())
-		t.b.LinearBackwardInput(da, dy, b.buf, o.m, o.k, o.e)
-		t.addGrad(a, da)
+		t.intoGrad(a, func(da device.Buffer, accumulate bool) {
+			t.b.LinearBackwardInput(da, dy, b.buf, o.m, o.k, o.e, accumulate)
+		})
 	}
 	if b.needs {
 		db := t.b.Alloc(b.size())
@@ -162,7 +162,7 @@ func (o *projectionOp) forward(t *Tape, n *node) {
 	l := o.l
 	dst := t.out(n)
 	if t.mode == Training {
-		t.b.LinearBackwardInput(dst, n.in[0].buf, t.param(l.Weight), o.rows, l.in, l.out)
+		t.b.LinearBackwardInput(dst, n.in[0].buf, t.param(l.Weight), o.rows, l.in, l.out, false)
 		return
 	}
 	p := t.prepare(l, []*Param{l.Weight}, func() packed {

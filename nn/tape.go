@@ -519,6 +519,18 @@ func (t *Tape) drop(n *node) {
 // addGrad hands a buffer to x as (part of) its gradient. The tape owns it.
 func (t *Tape) addGrad(x *Tensor, buf device.Buffer) { t.shareGrad(x, &gradient{buf: buf}) }
 
+// intoGrad has f write a gradient of x, or add it to the one that x has, if it
+// holds that alone.
+func (t *Tape) intoGrad(x *Tensor, f func(dx device.Buffer, accumulate bool)) {
+	if g := x.grad; g != nil && g.refs == 1 {
+		f(g.buf, true)
+		return
+	}
+	dx := t.b.Alloc(x.size())
+	f(dx, false)
+	t.addGrad(x, dx)
+}
+
 // shareGrad gives x a gradient that others may hold too.
 func (t *Tape) shareGrad(x *Tensor, g *gradient) {
 	if !x.needs {

@@ -110,13 +110,15 @@ type Backend interface {
 	// depthwise; it reuses the memory of old, which may be nil.
 	PackConv(old Weights, w Buffer, s kernel.Conv) Weights
 	Conv(dst, x Buffer, w Weights, s kernel.Conv, e Epilogue)
-	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv)
+	// ConvBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
+	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv, accumulate bool)
 	ConvBackwardWeight(dw, dy, x Buffer, s kernel.Conv)
 
 	// PackLinear prepares weights [out,in].
 	PackLinear(old Weights, w Buffer, out, in int) Weights
 	Linear(dst, x Buffer, w Weights, rows, out, in int, e Epilogue)
-	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int)
+	// LinearBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
+	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int, accumulate bool)
 	LinearBackwardWeight(dw, dy, x Buffer, rows, out, in int)
 
 	// PackMLP prepares the weights of MLP: w1 [h,c] and w2 [out,h]; it reuses

@@ -42,13 +42,13 @@ func (b *Backend) Conv(dst, x device.Buffer, w device.Weights, s kernel.Conv, e 
 	depthwise.Convolve(b.pool, f32(dst), f32(x), w.(taps), s, epilogue(e))
 }
 
-// ConvBackwardInput computes the gradient of the input.
-func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv) {
+// ConvBackwardInput computes the gradient of the input, or adds it.
+func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv, accumulate bool) {
 	if !s.Depthwise() {
-		conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s)
+		conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s, accumulate)
 		return
 	}
-	depthwise.InputGradient(b.pool, f32(dx), f32(dy), f32(w), s)
+	depthwise.InputGradient(b.pool, f32(dx), f32(dy), f32(w), s, accumulate)
 }
 
 // ConvBackwardWeight computes the gradient of the weights.
@@ -78,9 +78,9 @@ func (b *Backend) Linear(dst, x device.Buffer, w device.Weights, rows, out, in i
 	conv.Forward(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), pointwise(rows, out, in), epilogue(e))
 }
 
-// LinearBackwardInput computes dx = dy W.
-func (b *Backend) LinearBackwardInput(dx, dy, w device.Buffer, rows, out, in int) {
-	conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), pointwise(rows, out, in))
+// LinearBackwardInput computes dx = dy W, or dx += dy W.
+func (b *Backend) LinearBackwardInput(dx, dy, w device.Buffer, rows, out, in int, accumulate bool) {
+	conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), pointwise(rows, out, in), accumulate)
 }
 
 // LinearBackwardWeight computes dw = dyᵀ x.

@@ -150,8 +150,10 @@ func (s *suite) conv() {
 			}
 			return d
 		}
-		dx := s.unary(what+" dx", in, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g) }, false)
+		dx := s.unary(what+" dx", in, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, false) }, false)
 		s.near(what+" dx", dx, input(wide(dy), wide(w)), input(magnitude(dy), magnitude(w)), c.kh*c.kw*c.k/c.groups, 6)
+		s.sum(what+" dx", x, dy, dx, input(magnitude(dy), magnitude(w)), c.kh*c.kw*c.k/c.groups,
+			func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, true) })
 
 		weight := func(dy, x []float64) []float64 {
 			d := make([]float64, taps)
@@ -168,6 +170,20 @@ func (s *suite) conv() {
 		kerneltest.Equal(s, what+": w", s.take(wb), w)
 		s.b.Free(db)
 	}
+}
+
+// sum checks that f adds to old what it otherwise writes.
+func (s *suite) sum(what string, old, in, written []float32, scale []float64, n int, f func(dst, x device.Buffer)) {
+	s.Helper()
+	dst, x := s.up(old), s.up(in)
+	f(dst, x)
+	want := wide(old)
+	for i, v := range written {
+		scale[i] += math.Abs(want[i])
+		want[i] += float64(v)
+	}
+	s.near(what+" added", s.take(dst), want, scale, n+1, 6)
+	s.b.Free(x)
 }
 
 // multiply is a [m,l] times b [n,l] transposed.
@@ -209,11 +225,13 @@ func (s *suite) linear() {
 		s.product(what+" repacked", c.rows, c.out, c.in, multiply(wide(x), wide(w), c.rows, c.out, c.in),
 			multiply(magnitude(x), magnitude(w), c.rows, c.out, c.in), run)
 
-		dx := s.unary(what+" dx", c.rows*c.in, dy, func(dst, dy device.Buffer) { s.b.LinearBackwardInput(dst, dy, wb, c.rows, c.out, c.in) }, false)
+		dx := s.unary(what+" dx", c.rows*c.in, dy, func(dst, dy device.Buffer) { s.b.LinearBackwardInput(dst, dy, wb, c.rows, c.out, c.in, false) }, false)
 		input := func(dy, w []float64) []float64 {
 			return multiply(dy, transpose(w, c.out, c.in), c.rows, c.in, c.out)
 		}
 		s.near(what+" dx", dx, input(wide(dy), wide(w)), input(magnitude(dy), magnitude(w)), c.out, 6)
+		s.sum(what+" dx", x, dy, dx, input(magnitude(dy), magnitude(w)), c.out,
+			func(dst, dy device.Buffer) { s.b.LinearBackwardInput(dst, dy, wb, c.rows, c.out, c.in, true) })
 
 		dw := s.unary(what+" dw", c.out*c.in, dy, func(dst, dy device.Buffer) { s.b.LinearBackwardWeight(dst, dy, xb, c.rows, c.out, c.in) }, false)
 		weight := func(dy, x []float64) []float64 {

@@ -79,7 +79,7 @@ func BenchmarkForward(b *testing.B) {
 }
 
 func BenchmarkBackwardInput(b *testing.B) {
-	bench(b, func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardInput(nil, a, d.x, d.y, d.w, s) })
+	bench(b, func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardInput(nil, a, d.x, d.y, d.w, s, false) })
 }
 
 func BenchmarkBackwardWeight(b *testing.B) {
@@ -117,7 +117,7 @@ func BenchmarkStep(b *testing.B) {
 			d.packed.Repack(nil, d.w, s)
 			Forward(nil, a, d.y, d.x, d.packed, s, nil)
 		},
-		"input":  func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardInput(nil, a, d.x, d.y, d.w, s) },
+		"input":  func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardInput(nil, a, d.x, d.y, d.w, s, false) },
 		"weight": func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, d.y, d.x, s) },
 	}
 	for _, of := range []string{"forward", "input", "weight"} {

@@ -241,8 +241,15 @@ func formsMatchTheirDefinitions(t *testing.T, shapes []kernel.Conv) {
 			}
 			got = kerneltest.Guarded(t, len(x))
 			kerneltest.Normal(got, 78, 0, 1)
-			BackwardInput(p, &a, got, d.y, d.w, s)
+			BackwardInput(p, &a, got, d.y, d.w, s, false)
 			worst = max(worst, kerneltest.Sum{N: taps * s.K / s.Groups, K: 4, Scales: scale}.Check(t, "BackwardInput", got, want))
+			kerneltest.Normal(got, 79, 0, 1)
+			for i, v := range got {
+				want[i] += float64(v)
+				scale[i] += math.Abs(float64(v))
+			}
+			BackwardInput(p, &a, got, d.y, d.w, s, true)
+			kerneltest.Sum{N: taps*s.K/s.Groups + 1, K: 4, Scales: scale}.Check(t, "BackwardInput, accumulating", got, want)
 
 			want, scale = make([]float64, len(w)), make([]float64, len(w))
 			BackwardWeightGeneric(want, y, x, s)
@@ -333,20 +340,23 @@ func threadsDoNotChangeResults(t *testing.T, shapes []kernel.Conv) {
 		t.Run(name(s), func(t *testing.T) {
 			d := fill(t, s, uint64(i))
 			var a kernel.Arena
-			var first [3][]float32
+			var first [4][]float32
 			for _, threads := range []int{1, 2, 7, 16} {
 				p := pool.New(threads)
 				y, dx, dw := make([]float32, len(d.y)), make([]float32, len(d.x)), make([]float32, len(d.w))
 				Forward(p, &a, y, d.x, Pack(d.w, s), s, nil)
-				BackwardInput(p, &a, dx, d.y, d.w, s)
+				BackwardInput(p, &a, dx, d.y, d.w, s, false)
+				sum := slices.Clone(d.x)
+				BackwardInput(p, &a, sum, d.y, d.w, s, true)
 				BackwardWeight(p, &a, dw, d.y, d.x, s)
 				if threads == 1 {
-					first = [3][]float32{y, dx, dw}
+					first = [4][]float32{y, dx, dw, sum}
 				}
 				what := fmt.Sprintf(" with %d threads", threads)
 				kerneltest.Equal(t, "Forward"+what, y, first[0])
 				kerneltest.Equal(t, "BackwardInput"+what, dx, first[1])
 				kerneltest.Equal(t, "BackwardWeight"+what, dw, first[2])
+				kerneltest.Equal(t, "BackwardInput, accumulating,"+what, sum, first[3])
 			}
 		})
 	}
@@ -364,14 +374,14 @@ func pixelDoesNotDependOnItsBatch(t *testing.T, s kernel.Conv) {
 	var a kernel.Arena
 	y, dx := make([]float32, len(d.y)), make([]float32, len(d.x))
 	Forward(nil, &a, y, d.x, Pack(d.w, s), s, nil)
-	BackwardInput(nil, &a, dx, d.y, d.w, s)
+	BackwardInput(nil, &a, dx, d.y, d.w, s, false)
 	one := s
 	one.N = 1
 	nx, ny := len(d.x)/s.N, len(d.y)/s.N
 	for i := range s.N {
 		y1, dx1 := make([]float32, ny), make([]float32, nx)
 		Forward(nil, &a, y1, d.x[i*nx:][:nx], Pack(d.w, s), one, nil)
-		BackwardInput(nil, &a, dx1, d.y[i*ny:][:ny], d.w, one)
+		BackwardInput(nil, &a, dx1, d.y[i*ny:][:ny], d.w, one, false)
 		kerneltest.Equal(t, "Forward", y[i*ny:][:ny], y1)
 		kerneltest.Equal(t, "BackwardInput", dx[i*nx:][:nx], dx1)
 	}
@@ -418,7 +428,7 @@ func TestNonFinitePixelsReachTheirWindowsOnly(t *testing.T) {
 			sameKinds(t, "Forward", got, want)
 			want, got = make([]float32, len(d.x)), make([]float32, len(d.x))
 			BackwardInputGeneric(want, d.y, d.w, s)
-			BackwardInput(nil, &a, got, d.y, d.w, s)
+			BackwardInput(nil, &a, got, d.y, d.w, s, false)
 			sameKinds(t, "BackwardInput", got, want)
 			want, got = make([]float32, len(d.w)), make([]float32, len(d.w))
 			BackwardWeightGeneric(want, d.y, d.x, s)
@@ -530,7 +540,7 @@ func TestWrongLengthsPanic(t *testing.T) {
 			two := shape(1, 4, 2, 3, 3, 2, 1, 1, 1)
 			Forward(nil, &a, make([]float32, two.OutH()*two.OutW()*two.K), d.x, Pack(d.w, s), two, nil)
 		},
-		"dx": func() { BackwardInput(nil, &a, d.x[1:], d.y, d.w, s) },
+		"dx": func() { BackwardInput(nil, &a, d.x[1:], d.y, d.w, s, false) },
 		"dw": func() { BackwardWeight(nil, &a, d.w[1:], d.y, d.x, s) },
 	} {
 		func() {

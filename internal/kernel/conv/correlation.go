@@ -44,6 +44,7 @@ type correlation struct {
 	k                           int // channels of the result
 	outImage, outLine, outPixel int
 	weights                     []*gemm.Packed // a group each, [taps*C/Groups, K/Groups]
+	accumulate                  bool           // to add to dst
 	epi                         *kernel.Epilogue[float32]
 }
 
@@ -144,7 +145,7 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 			b := w.Columns(from, to)
 			from = from*panel + g*kg
 			gemm.MulGather(dst[from:], 0, outAt[:rows], gemm.Gather{Data: src[g*cg:], Rows: rowAt[:rows], Runs: runAt, Run: run, Step: 1},
-				&b, false, columns(c.epi, from, b.N(), c.k), row0)
+				&b, c.accumulate, columns(c.epi, from, b.N(), c.k), row0)
 		}
 	})
 }

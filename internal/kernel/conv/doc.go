@@ -8,8 +8,8 @@
 //
 // Training also needs
 //
-//	conv.BackwardInput(p, arena, dx, dy, weight, s)  // dx [N,H,W,C]
-//	conv.BackwardWeight(p, arena, dw, dy, x, s)      // dw [K,KH,KW,C/Groups]
+//	conv.BackwardInput(p, arena, dx, dy, weight, s, false)  // dx [N,H,W,C]
+//	conv.BackwardWeight(p, arena, dw, dy, x, s)             // dw [K,KH,KW,C/Groups]
 //
 // # Formula
 //

@@ -56,15 +56,20 @@ func idle(all []phase) bool {
 	return slices.ContainsFunc(all, func(p phase) bool { return p.axis.taps == 0 })
 }
 
-// BackwardInput overwrites dx [N,H,W,C] with the gradient of the input, given
-// dy [N,OH,OW,K] and the plain weights w [K,KH,KW,C/Groups]: what
-// [BackwardInputGeneric] computes, within the bound of the package comment.
+// BackwardInput overwrites dx [N,H,W,C] with the gradient of the input, or adds
+// it to dx if accumulate is set, given dy [N,OH,OW,K] and the plain weights w
+// [K,KH,KW,C/Groups]: what [BackwardInputGeneric] computes, within the bound of
+// the package comment, for which what dx held counts as one more product.
 // Pixels that no window meets receive 0. Scratch memory comes from a and
 // returns to it. dx and dy must not overlap.
-func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv) {
+func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv, accumulate bool) {
 	check(s, len(dx), len(dy), len(w))
 	if s.N == 0 {
 		return
+	}
+	var epi *kernel.Epilogue[float32]
+	if accumulate {
+		epi = &kernel.Epilogue[float32]{Residual: dx}
 	}
 	if s.Pointwise() {
 		memory := a.Get(gemm.PackedLen(s.K, s.C))
@@ -73,7 +78,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		p.Split(s.K, 1<<16/s.C+1, func(lo, hi, _ int) {
 			packed.SetRows(lo, gemm.Operand[float32]{Data: w[lo*s.C:], RowStride: s.C, ColStride: 1}, hi-lo)
 		})
-		multiply(p, dx, dy, s.N*s.H*s.W, s.C, s.K, packed, nil)
+		multiply(p, dx, dy, s.N*s.H*s.W, s.C, s.K, packed, epi)
 		return
 	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
@@ -84,7 +89,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		p.Run(filters.Panels(), func(task, _ int) { backwardFilters(f, filters, task, w, s) })
 		c := winograd{
 			form: f, n: s.N, h: oh, w: ow, c: s.K, oh: s.H, ow: s.W, k: s.C, padH: 2 - s.PadH, padW: 2 - s.PadW,
-			src: dy, dst: dx, filters: filters,
+			src: dy, dst: dx, filters: filters, epi: epi,
 		}
 		c.run(p, a)
 		return
@@ -94,7 +99,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 	defer a.Put(memory)
 	weights := make([]*gemm.Packed, s.Groups)
 	rows, cols := phases(s.H, oh, s.KH, s.StrideH, s.PadH, s.DilH), phases(s.W, ow, s.KW, s.StrideW, s.PadW, s.DilW)
-	if idle(rows) || idle(cols) {
+	if !accumulate && (idle(rows) || idle(cols)) {
 		p.Split(len(dx), 1<<16, func(lo, hi, _ int) { clear(dx[lo:hi]) })
 	}
 	for _, v := range rows {
@@ -118,7 +123,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 				n: s.N, h: v.axis, w: h.axis, src: dy, c: s.K,
 				dst: dx[(v.first*s.W+h.first)*s.C:], k: s.C,
 				outImage: s.H * s.W * s.C, outLine: s.StrideH * s.W * s.C, outPixel: s.StrideW * s.C,
-				weights: weights,
+				weights: weights, accumulate: accumulate,
 			}
 			c.run(p, a)
 		}

@@ -62,7 +62,7 @@ func BenchmarkForward(b *testing.B) {
 
 func BenchmarkBackwardInput(b *testing.B) {
 	bench(b, func(v cpu.Variant, s kernel.Conv, x, y, w []float32) {
-		backwardInput(v, x, y, w, s, part{0, s.N * s.H, 0, s.C})
+		backwardInput(v, x, y, w, s, false, part{0, s.N * s.H, 0, s.C})
 	})
 }
 

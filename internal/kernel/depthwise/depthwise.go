@@ -26,12 +26,13 @@ func Convolve(p *pool.Pool, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 }
 
 // InputGradient computes dx [N,H,W,C], the gradient with respect to x, from dy
-// [N,OutH,OutW,C] and w [KH,KW,C]. It overwrites: input that no window covers
-// gets 0. dx may not overlap dy or w.
-func InputGradient(p *pool.Pool, dx, dy, w []float32, s kernel.Conv) {
+// [N,OutH,OutW,C] and w [KH,KW,C]; input that no window covers gets 0. It adds
+// to dx if accumulate is set and overwrites it otherwise. dx may not overlap dy
+// or w.
+func InputGradient(p *pool.Pool, dx, dy, w []float32, s kernel.Conv, accumulate bool) {
 	check(s, len(dx), len(dy), len(w))
 	eachPart(p, s.N, s.H, s.W, s.C, func(share part) {
-		backwardInput(fast, dx, dy, w, s, share)
+		backwardInput(fast, dx, dy, w, s, accumulate, share)
 	})
 }
 

@@ -36,7 +36,13 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 		}
 		return
 	}
-	// dst may be the residual, which has to be read first.
+	c.runAside(dst, &rest, p)
+}
+
+// runAside is run for an epilogue whose residual may be dst, which has to be
+// read first.
+func (c *correlation) runAside(dst []float32, rest *kernel.Epilogue[float32], p part) {
+	line := c.col.out * c.c
 	step := max(1, min(p.hi-p.lo, aside/line))
 	c.dst = make([]float32, step*line)
 	for hi := p.hi; p.lo < hi; p.lo += step {
@@ -44,7 +50,7 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 		c.base = p.lo
 		c.run(p)
 		y := c.dst[:(p.hi-p.lo)*line]
-		finish(&rest, y, c.col.out, c.c, p)
+		finish(rest, y, c.col.out, c.c, p)
 		for at := p.c0; at < len(y); at += c.c {
 			copy(dst[p.lo*line+at:][:p.c1-p.c0], y[at:])
 		}
@@ -55,9 +61,9 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 // has been read.
 const aside = 1 << 16
 
-func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, p part) {
+func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, accumulate bool, p part) {
 	if v == cpu.Generic {
-		backwardInputGeneric(dx, dy, w, s, p)
+		backwardInputGeneric(dx, dy, w, s, accumulate, p)
 		return
 	}
 	c := correlation{
@@ -65,6 +71,10 @@ func backwardInput(v cpu.Variant, dx, dy, w []float32, s kernel.Conv, p part) {
 		row: axis{out: s.H, src: s.OutH(), k: s.KH, stride: s.StrideH, pad: s.PadH, dil: s.DilH, transposed: true},
 		col: axis{out: s.W, src: s.OutW(), k: s.KW, stride: s.StrideW, pad: s.PadW, dil: s.DilW, transposed: true},
 		low: float32(math.Inf(-1)),
+	}
+	if accumulate {
+		c.runAside(dx, &kernel.Epilogue[float32]{Residual: dx}, p)
+		return
 	}
 	c.run(p)
 }

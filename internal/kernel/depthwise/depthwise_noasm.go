@@ -11,8 +11,8 @@ func forward(_ cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 	forwardGeneric(dst, x, w, s, epi, p)
 }
 
-func backwardInput(_ cpu.Variant, dx, dy, w []float32, s kernel.Conv, p part) {
-	backwardInputGeneric(dx, dy, w, s, p)
+func backwardInput(_ cpu.Variant, dx, dy, w []float32, s kernel.Conv, accumulate bool, p part) {
+	backwardInputGeneric(dx, dy, w, s, accumulate, p)
 }
 
 func backwardWeight(_ cpu.Variant, dw, dy, x []float32, s kernel.Conv, p part) {

@@ -161,10 +161,18 @@ func TestBackwardInputMatchesDefinition(t *testing.T) {
 			lines := s.N * s.H
 			BackwardInputGeneric(want, kerneltest.Widen(dy), kerneltest.Widen(w), s, 0, lines)
 			BackwardInputGeneric(scale, squares(dy), squares(w), s, 0, lines)
-			backwardInput(v, got, dy, w, s, part{0, lines, 0, s.C})
+			backwardInput(v, got, dy, w, s, false, part{0, lines, 0, s.C})
 			taps := s.KH * s.KW
 			e := kerneltest.Sum{N: taps, K: kSum, Scales: norms(scale)}.Check(t, shapeName(s), got, want)
 			worst = max(worst, e)
+
+			kerneltest.Normal(got, uint64(i)+2000, 0, 1)
+			for j, v := range got {
+				want[j] += float64(v)
+				scale[j] = scale[j]*scale[j] + float64(v)*float64(v) // norms took the root
+			}
+			backwardInput(v, got, dy, w, s, true, part{0, lines, 0, s.C})
+			kerneltest.Sum{N: taps + 1, K: kSum, Scales: norms(scale)}.Check(t, shapeName(s)+", accumulating", got, want)
 		}
 		t.Logf("largest error %.2f of the bound", worst)
 	})
@@ -224,7 +232,7 @@ func TestRandomGeometries(t *testing.T) {
 			BackwardWeightGeneric(dwWant, dy, x, s, lo, hi)
 			lo = r.IntN(s.N * s.H)
 			hi = lo + r.IntN(s.N*s.H-lo+1)
-			backwardInput(v, dx, dy, w, s, part{lo, hi, 0, s.C})
+			backwardInput(v, dx, dy, w, s, false, part{lo, hi, 0, s.C})
 			BackwardInputGeneric(dxWant, dy, w, s, lo, hi)
 			for name, pair := range map[string][2][]float32{"y": {y, yWant}, "dx": {dx, dxWant}, "dw": {dw, dwWant}} {
 				for i, got := range pair[0] {
@@ -267,7 +275,7 @@ func TestLinesMayBeSplitAnywhere(t *testing.T) {
 				run   func(dst []float32, lo, hi int)
 			}{
 				{"forward", s.N * s.OutH(), ny, func(dst []float32, lo, hi int) { forward(v, dst, x, w, s, nil, part{lo, hi, 0, s.C}) }},
-				{"backward input", s.N * s.H, nx, func(dst []float32, lo, hi int) { backwardInput(v, dst, y, w, s, part{lo, hi, 0, s.C}) }},
+				{"backward input", s.N * s.H, nx, func(dst []float32, lo, hi int) { backwardInput(v, dst, y, w, s, false, part{lo, hi, 0, s.C}) }},
 				{"backward weight", s.N * s.OutH(), nw, func(dst []float32, lo, hi int) { backwardWeight(v, dst, y, x, s, part{lo, hi, 0, s.C}) }},
 			} {
 				want := make([]float32, k.size)
@@ -305,7 +313,7 @@ func TestPartsMakeUpTheWhole(t *testing.T) {
 			e := &kernel.Epilogue[float32]{Bias: scale, Scale: scale, Residual: residual, Act: kernel.GELU}
 			out, dx, dw := make([]float32, ny), make([]float32, nx), make([]float32, nw)
 			forward(v, out, x, w, s, e, part{0, s.N * s.OutH(), 0, s.C})
-			backwardInput(v, dx, y, w, s, part{0, s.N * s.H, 0, s.C})
+			backwardInput(v, dx, y, w, s, false, part{0, s.N * s.H, 0, s.C})
 			backwardWeight(v, dw, y, x, s, part{0, s.N * s.OutH(), 0, s.C})
 			for _, threads := range []int{1, 2, 7} {
 				p := pool.New(threads)
@@ -316,7 +324,7 @@ func TestPartsMakeUpTheWhole(t *testing.T) {
 				e.Residual = residual
 				kerneltest.Equal(t, "forward "+what, got, out)
 				got = fill(t, nx, 1)
-				InputGradient(p, got, y, w, s)
+				InputGradient(p, got, y, w, s, false)
 				kerneltest.Equal(t, "gradient of the input "+what, got, dx)
 				got = fill(t, nw, 1)
 				WeightGradient(p, got, y, x, s)
@@ -425,7 +433,7 @@ func TestSpecialValuesSpreadAlike(t *testing.T) {
 			forward(v, y, x, w, s, nil, part{0, s.N * s.OutH(), 0, s.C})
 			ForwardGeneric(yWant, x, w, s, nil, 0, s.N*s.OutH())
 			dx, dxWant := make([]float32, nx), make([]float32, nx)
-			backwardInput(v, dx, dy, w, s, part{0, s.N * s.H, 0, s.C})
+			backwardInput(v, dx, dy, w, s, false, part{0, s.N * s.H, 0, s.C})
 			BackwardInputGeneric(dxWant, dy, w, s, 0, s.N*s.H)
 			for name, pair := range map[string][2][]float32{"forward": {y, yWant}, "backward input": {dx, dxWant}} {
 				for j, got := range pair[0] {
@@ -489,7 +497,7 @@ func TestWrongArgumentsPanic(t *testing.T) {
 	for name, f := range map[string]func(){
 		"input":        func() { Convolve(nil, x, x[1:], w, s, nil) },
 		"output":       func() { Convolve(nil, x[1:], x, w, s, nil) },
-		"weight":       func() { InputGradient(nil, x, x, w[1:], s) },
+		"weight":       func() { InputGradient(nil, x, x, w[1:], s, false) },
 		"gradient":     func() { WeightGradient(nil, w, x[1:], x, s) },
 		"not by depth": func() { Convolve(nil, make([]float32, 128), x, w, grouped, nil) },
 	} {
@@ -510,7 +518,7 @@ func TestCallsHardlyAllocate(t *testing.T) {
 	x, y, w := make([]float32, nx), make([]float32, ny), make([]float32, nw)
 	for name, f := range map[string]func(){
 		"Convolve":       func() { Convolve(nil, y, x, w, s, nil) },
-		"InputGradient":  func() { InputGradient(nil, x, y, w, s) },
+		"InputGradient":  func() { InputGradient(nil, x, y, w, s, false) },
 		"WeightGradient": func() { WeightGradient(nil, w, y, x, s) },
 	} {
 		// A collection, or the race detector, may empty the pool of scratch.

@@ -37,16 +37,18 @@ func forwardGeneric[T kernel.Float](dst, x, w []T, s kernel.Conv, epi *kernel.Ep
 // BackwardInputGeneric is the definition of [InputGradient]: the input lines
 // [lo,hi) of N*H.
 func BackwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, lo, hi int) {
-	backwardInputGeneric(dx, dy, w, s, part{lo, hi, 0, s.C})
+	backwardInputGeneric(dx, dy, w, s, false, part{lo, hi, 0, s.C})
 }
 
-func backwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, p part) {
+func backwardInputGeneric[T kernel.Float](dx, dy, w []T, s kernel.Conv, accumulate bool, p part) {
 	oh, ow, c := s.OutH(), s.OutW(), s.C
 	for line := p.lo; line < p.hi; line++ {
 		n, ih := line/s.H, line%s.H
 		for iw := range s.W {
 			d := dx[(line*s.W+iw)*c:][p.c0:p.c1]
-			clear(d)
+			if !accumulate {
+				clear(d)
+			}
 			for kh := range s.KH {
 				i, ok := source(ih+s.PadH-kh*s.DilH, s.StrideH, oh)
 				if !ok {
