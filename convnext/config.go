@@ -113,8 +113,9 @@ type Config struct {
 
 	// LayerScale is the initial value of gamma; 0 means 1e-6, or 1 with FanIn.
 	LayerScale float64 `json:"layer_scale,omitempty"`
-	// DropPath is the last block's probability to be skipped in training,
-	// rising linearly from 0 at the first block (arXiv:1603.09382).
+	// DropPath is the last block's probability to be skipped in training, rising
+	// linearly from 0 at the first block (arXiv:1603.09382). What is skipped is
+	// not computed.
 	DropPath float64 `json:"drop_path,omitempty"`
 	Init     Init    `json:"init,omitempty"`
 }

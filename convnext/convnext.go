@@ -300,15 +300,17 @@ func (m *Model) features(t *nn.Tape, x *nn.Tensor, see func(name string, y *nn.T
 }
 
 func (b *block) forward(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
-	y := b.depthwise.Forward(t, x, nn.Epilogue{})
-	last := nn.Epilogue{Scale: b.gamma, DropPath: b.dropPath, Residual: x}
-	if b.mlp != nil {
-		return b.mlp.Forward(t, y, last)
-	}
-	y = b.norm.Forward(t, y)
-	y = b.fc1.Forward(t, y, nn.Epilogue{Act: b.act})
-	if b.grn != nil {
-		y = b.grn.Forward(t, y)
-	}
-	return b.fc2.Forward(t, y, last)
+	return t.Branch(x, b.dropPath, func(x *nn.Tensor, last nn.Epilogue) *nn.Tensor {
+		last.Scale = b.gamma
+		y := b.depthwise.Forward(t, x, nn.Epilogue{})
+		if b.mlp != nil {
+			return b.mlp.Forward(t, y, last)
+		}
+		y = b.norm.Forward(t, y)
+		y = b.fc1.Forward(t, y, nn.Epilogue{Act: b.act})
+		if b.grn != nil {
+			y = b.grn.Forward(t, y)
+		}
+		return b.fc2.Forward(t, y, last)
+	})
 }

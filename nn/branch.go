@@ -41,16 +41,20 @@ func (o *addOp) backward(t *Tape, n *node) {
 // DropPath zeroes whole samples of a branch with probability p in training and
 // scales the others by 1/(1-p) (stochastic depth: Huang et al. 2016,
 // arXiv:1603.09382). In inference it does nothing.
-func (t *Tape) DropPath(x *Tensor, p float64) *Tensor { return t.branch(x, nil, p, nil) }
+func (t *Tape) DropPath(x *Tensor, p float64) *Tensor {
+	return t.branch(x, Epilogue{DropPath: p})
+}
 
 // Scale multiplies each channel of x [..., C] by gamma [C] (layer scale:
 // Touvron et al. 2021, arXiv:2103.17239).
-func (t *Tape) Scale(x *Tensor, gamma *Param) *Tensor { return t.branch(x, gamma, 0, nil) }
+func (t *Tape) Scale(x *Tensor, gamma *Param) *Tensor {
+	return t.branch(x, Epilogue{Scale: gamma})
+}
 
-// branch computes residual + x * gamma * sample with whatever of these there
-// is.
-func (t *Tape) branch(x *Tensor, gamma *Param, dropPath float64, residual *Tensor) *Tensor {
+// branch computes residual + x * gamma * sample with whatever of these e has.
+func (t *Tape) branch(x *Tensor, e Epilogue) *Tensor {
 	const kind = "scale"
+	gamma, dropPath, residual := e.Scale, e.DropPath, e.Residual
 	if t.mode == Inference {
 		dropPath = 0
 	}
@@ -74,22 +78,34 @@ func (t *Tape) branch(x *Tensor, gamma *Param, dropPath float64, residual *Tenso
 	case dropPath < 0 || dropPath >= 1 || dropPath != dropPath:
 		t.fail("", kind, "drop path %v, want [0,1)", dropPath)
 		return t.empty()
-	case gamma == nil && dropPath == 0 && residual == nil:
+	case e.sample != nil && len(e.sample) != x.shape[0]:
+		t.fail("", kind, "%v has not the samples that its branch was given", x.shape)
+		return t.empty()
+	case gamma == nil && dropPath == 0 && e.sample == nil && residual == nil:
 		return x
-	case gamma == nil && dropPath == 0:
+	case gamma == nil && dropPath == 0 && e.sample == nil:
 		return t.Add(x, residual)
 	}
-	o := &branchOp{gamma: gamma}
+	o := &branchOp{gamma: gamma, sample: e.sample}
 	if dropPath > 0 {
-		r := t.mask()
-		o.sample = make([]float32, x.shape[0])
-		for i := range o.sample {
-			if r.Float64() >= dropPath {
-				o.sample[i] = float32(1 / (1 - dropPath))
-			}
+		o.sample = survivors(t.mask(), x.shape[0], dropPath)
+		for i, v := range e.sample {
+			o.sample[i] *= v
 		}
 	}
 	return t.record("", o, x.shape, []*Param{gamma}, in...)
+}
+
+// survivors draws what drop path multiplies n samples by: 0 with probability p,
+// else 1/(1-p).
+func survivors(r *rand.Rand, n int, p float64) []float32 {
+	sample := make([]float32, n)
+	for i := range sample {
+		if r.Float64() >= p {
+			sample[i] = float32(1 / (1 - p))
+		}
+	}
+	return sample
 }
 
 // mask is the generator of the next operation's random mask.

@@ -22,8 +22,10 @@ type Epilogue struct {
 	Act      Activation
 	ActLast  bool
 	Scale    *Param  // layer scale, [C]
-	DropPath float64 // probability that a sample loses this branch, in training
+	DropPath float64 // probability that a sample loses this branch, in training; see Tape.Branch
 	Residual *Tensor
+
+	sample []float32 // what Branch multiplies each sample by, or nil
 }
 
 // ConvConfig describes a convolution.
@@ -143,7 +145,7 @@ func (t *Tape) unfused(y *Tensor, e Epilogue) *Tensor {
 	if !e.ActLast {
 		y = t.Activate(y, e.Act)
 	}
-	y = t.branch(y, e.Scale, e.DropPath, e.Residual)
+	y = t.branch(y, e)
 	if e.ActLast {
 		y = t.Activate(y, e.Act)
 	}

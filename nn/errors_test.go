@@ -59,6 +59,10 @@ func withConv(c nn.ConvConfig) func(*nn.Tape) *nn.Tensor {
 	}
 }
 
+func plainBranch(t *nn.Tape) func(*nn.Tensor, nn.Epilogue) *nn.Tensor {
+	return func(x *nn.Tensor, e nn.Epilogue) *nn.Tensor { return bodySame.Forward(t, x, e) }
+}
+
 func ones(t *nn.Tape, shape ...int) *nn.Tensor {
 	x := make([]float32, size(shape...))
 	for i := range x {
@@ -205,6 +209,10 @@ func TestWrongOperandsAreErrorsThatNameLayerAndShapes(t *testing.T) {
 		{name: "drop path negative", run: func(t *nn.Tape) *nn.Tensor { return t.DropPath(ones(t, 2, 3), -0.1) }, mode: "training"},
 		{name: "drop path NaN", run: func(t *nn.Tape) *nn.Tensor { return t.DropPath(ones(t, 2, 3), math.NaN()) }, wants: []string{"NaN"}, mode: "training"},
 		{name: "drop path without samples", run: func(t *nn.Tape) *nn.Tensor { return t.DropPath(ones(t, 6), 0.5) }, wants: []string{"[6]"}, mode: "training"},
+		{name: "branch nil", run: func(t *nn.Tape) *nn.Tensor { return t.Branch(nil, 0.5, plainBranch(t)) }, wants: []string{"branch"}},
+		{name: "branch 1", run: func(t *nn.Tape) *nn.Tensor { return t.Branch(ones(t, 2, 3), 1, plainBranch(t)) }, mode: "training", wants: []string{"branch", "1"}},
+		{name: "branch NaN", run: func(t *nn.Tape) *nn.Tensor { return t.Branch(ones(t, 2, 3), math.NaN(), plainBranch(t)) }, mode: "training", wants: []string{"NaN"}},
+		{name: "branch without samples", run: func(t *nn.Tape) *nn.Tensor { return t.Branch(ones(t, 3), 0.5, plainBranch(t)) }, mode: "training", wants: []string{"[3]"}},
 		{name: "dropout nil", run: func(t *nn.Tape) *nn.Tensor { return t.Dropout(nil, 0.5) }, wants: []string{"dropout"}},
 		{name: "dropout 1", run: func(t *nn.Tape) *nn.Tensor { return t.Dropout(ones(t, 2, 3), 1) }, wants: []string{"dropout", "1"}},
 		{name: "dropout NaN", run: func(t *nn.Tape) *nn.Tensor { return t.Dropout(ones(t, 2, 3), math.NaN()) }, wants: []string{"NaN"}},

@@ -56,3 +56,9 @@ func (o *dotOp) backward(t *Tape, n *node) {
 	t.b.MulScalar(dx, dx, k)
 	t.addGrad(n.in[0], dx)
 }
+
+// WithSamples is e with what Branch multiplies each sample by.
+func (e Epilogue) WithSamples(sample []float32) Epilogue {
+	e.sample = sample
+	return e
+}

@@ -14,15 +14,19 @@ const Align = 64
 // activations and the kernels' scratch reuse the same few blocks. It is safe
 // for concurrent use. The zero value is ready.
 type Arena struct {
-	mu    sync.Mutex
-	free  [classes][][]float32 // by size class
-	lent  int64                // elements out
-	peak  int64
-	owned int64 // elements ever allocated and not dropped
+	mu   sync.Mutex
+	free [classes][][]float32 // by size class
+	lent int64                // elements out
+	peak int64
 }
 
 // classes is enough for any int.
-const classes = 4 * 64
+const classes = 4*64 + larger
+
+// larger is how many size classes up Get looks for free memory before it
+// allocates: what it lends is less than twice as large as what was asked for.
+// So batches that differ, as where drop path leaves some samples, share memory.
+const larger = 3
 
 // class is the index of the smallest size class that holds n elements; there
 // are four classes to every power of two, so at most a fifth is wasted.
@@ -42,38 +46,44 @@ func (a *Arena) Get(n int) []float32 {
 	a.mu.Lock()
 	a.lent += int64(size)
 	a.peak = max(a.peak, a.lent)
-	if list := a.free[idx]; len(list) > 0 {
+	for i := idx; i <= idx+larger; i++ {
+		list := a.free[i]
+		if len(list) == 0 {
+			continue
+		}
 		s := list[len(list)-1]
 		list[len(list)-1] = nil
-		a.free[idx] = list[:len(list)-1]
+		a.free[i] = list[:len(list)-1]
 		a.mu.Unlock()
 		return s[:n]
 	}
-	a.owned += int64(size)
 	a.mu.Unlock()
 	return Aligned(size)[:n]
 }
 
-// Put takes back what Get lent; the caller must not use it any more.
+// Put takes back what Get lent, as long as it was; the caller must not use it
+// any more.
 func (a *Arena) Put(s []float32) {
 	if s == nil {
 		return
 	}
-	idx, size := class(cap(s))
+	idx, _ := class(cap(s))
+	_, size := class(len(s))
 	a.mu.Lock()
 	a.lent -= int64(size)
 	a.free[idx] = append(a.free[idx], s[:0])
 	a.mu.Unlock()
 }
 
-// Lent is the number of elements that are out; 0 when everything came back.
+// Lent is the number of elements that were asked for, rounded up to their size
+// classes, and are out; 0 when everything came back.
 func (a *Arena) Lent() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lent
 }
 
-// Peak is the largest number of elements that were out at once.
+// Peak is the largest number that Lent has been.
 func (a *Arena) Peak() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -85,7 +95,6 @@ func (a *Arena) Trim() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.free = [classes][][]float32{}
-	a.owned = a.lent
 }
 
 // Aligned allocates n zeroed elements that begin on a cache line.

@@ -41,6 +41,33 @@ func TestArenaNeverLendsTooLittle(t *testing.T) {
 	}
 }
 
+func TestArenaLendsWhatIsLessThanTwiceAsLarge(t *testing.T) {
+	for n := 600; n < 100_000; n += n / 3 {
+		for m := 300; m <= n; m += 1 + m/20 {
+			var a Arena
+			large := a.Get(n)
+			a.Put(large)
+			s := a.Get(m)
+			reused := &s[0] == &large[0]
+			if reused && cap(large) >= 2*m {
+				t.Errorf("%d elements were lent for %d", cap(large), m)
+			}
+			if !reused && cap(large) <= m*8/5 {
+				t.Errorf("%d free elements were not lent for %d", cap(large), m)
+			}
+			if _, want := class(m); a.Lent() != int64(want) {
+				t.Errorf("%d elements are counted as lent, want %d", a.Lent(), want)
+			}
+			if a.Put(s); a.Lent() != 0 {
+				t.Fatalf("%d elements still lent", a.Lent())
+			}
+			if again := a.Get(n); reused && &again[0] != &large[0] {
+				t.Errorf("what came back from %d elements does not hold %d any more", m, n)
+			}
+		}
+	}
+}
+
 func TestArenaReusesAlignedMemory(t *testing.T) {
 	var a Arena
 	for _, n := range []int{1, 257, 1000, 4096, 100_003} {

@@ -18,6 +18,7 @@ const (
 	Split   uint64 = 5 // splits of a data set
 	Scene   uint64 = 6 // dataset/scenes
 	Test    uint64 = 7 // tests
+	Branch  uint64 = 8 // samples that keep a branch: step, operation
 )
 
 // New returns the generator of a key. Equal keys give equal sequences.

@@ -44,7 +44,9 @@ func forward(v cpu.Variant, dst, x, w []float32, s kernel.Conv, epi *kernel.Epil
 func (c *correlation) runAside(dst []float32, rest *kernel.Epilogue[float32], p part) {
 	line := c.col.out * c.c
 	step := max(1, min(p.hi-p.lo, aside/line))
-	c.dst = make([]float32, step*line)
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	c.dst = s.take(step * line)
 	for hi := p.hi; p.lo < hi; p.lo += step {
 		p.hi = min(p.lo+step, hi)
 		c.base = p.lo
