@@ -213,15 +213,16 @@ func (l *BatchNorm) update(mean, variance []float32, rows int) {
 func (o *batchNormOp) backward(t *Tape, n *node) {
 	x, c := n.in[0], n.out.channels()
 	g := t.takeGrad(n.out)
+	var y device.Buffer
 	if o.relu {
-		t.b.ReLUBackward(g, g, n.out.buf)
+		y = n.out.buf
 	}
 	dx, shared := g, len(n.in) > 1 && n.in[1].needs
 	if shared { // g is the residual's gradient as well
 		dx = t.b.Alloc(x.size())
 	}
 	dg, db := t.b.Alloc(c), t.b.Alloc(c)
-	t.b.BatchNormBackward(dx, dg, db, g, x.buf, o.mean, o.rstd, t.param(o.l.Weight), n.out.rows(), c)
+	t.b.BatchNormBackward(dx, dg, db, g, x.buf, y, o.mean, o.rstd, t.param(o.l.Weight), n.out.rows(), c)
 	t.paramGrad(o.l.Weight, dg)
 	t.paramGrad(o.l.Bias, db)
 	if shared {

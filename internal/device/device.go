@@ -147,8 +147,10 @@ type Backend interface {
 
 	// BatchMoments computes each channel's mean and biased variance.
 	BatchMoments(mean, variance, x Buffer, rows, c int)
-	// BatchNormBackward overwrites dx, dgamma and dbeta. dx may be dy.
-	BatchNormBackward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma Buffer, rows, c int)
+	// BatchNormBackward overwrites dx, dgamma and dbeta. dx may be dy. If the
+	// norm ends with ReLU, y is its output, and dy, the gradient by that, becomes
+	// the gradient by the ReLU's input; otherwise y is nil.
+	BatchNormBackward(dx, dgamma, dbeta, dy, x, y, mean, rstd, gamma Buffer, rows, c int)
 
 	// RMSNorm divides each row by the root of its mean square plus eps; gamma
 	// may be nil. rstd [rows] receives the factors unless nil. The backward

@@ -193,7 +193,7 @@ func (b *Backend) GroupNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd 
 	}
 	b.reduceImages(n, hw, c, 2*c, sums, func(sum []float32, image, lo, hi int) {
 		lo, hi = image*hw+lo, image*hw+hi
-		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c),
+		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), nil,
 			part(means, image, image+1, c), part(rstds, image, image+1, c), hi-lo, c)
 	})
 	db, dg := f32(dbeta), f32(dgamma)

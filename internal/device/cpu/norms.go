@@ -93,13 +93,13 @@ func (b *Backend) BatchMoments(mean, variance, x device.Buffer, rows, c int) {
 }
 
 // BatchNormBackward computes the gradients of a normalisation by the batch's
-// own statistics.
-func (b *Backend) BatchNormBackward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma device.Buffer, rows, c int) {
-	d, g, in, m, r, ga := f32(dx), f32(dy), f32(x), f32(mean), f32(rstd), f32(gamma)
+// own statistics, and of ReLU after it.
+func (b *Backend) BatchNormBackward(dx, dgamma, dbeta, dy, x, y, mean, rstd, gamma device.Buffer, rows, c int) {
+	d, g, in, out, m, r, ga := f32(dx), f32(dy), f32(x), f32(y), f32(mean), f32(rstd), f32(gamma)
 	sums := b.arena.Get(2 * c)
 	defer b.arena.Put(sums)
 	b.reduce(rows, c, sums, func(sum []float32, lo, hi int) {
-		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), m, r, hi-lo, c)
+		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), part(out, lo, hi, c), m, r, hi-lo, c)
 	})
 	b.eachRows(rows, c, func(lo, hi int) {
 		norm.BatchNormBackward(part(d, lo, hi, c), part(g, lo, hi, c), part(in, lo, hi, c), m, r, ga, sums[:c], sums[c:], hi-lo, c, rows)

@@ -120,15 +120,26 @@ func (s *suite) batchNorm() {
 		norm.BatchNormBackwardGeneric(dx64, wide(dy), wide(x), wide(mean), wide(rstd), wide(gamma), db64, dg64, rows, c, rows)
 		gb, dgb, dbb := s.up(gamma), s.out(c), s.out(c)
 		dx := s.unary(what+" dx", rows*c, dy, func(dst, dy device.Buffer) {
-			s.b.BatchNormBackward(dst, dgb, dbb, dy, xb, mb, vb, gb, rows, c)
+			s.b.BatchNormBackward(dst, dgb, dbb, dy, xb, nil, mb, vb, gb, rows, c)
 		}, true)
 		s.near(what+" dbeta", s.down(dbb), db64, columns(magnitude(dy), rows, c), rows, 4)
 		if rows > 2 { // fewer rows have x̂ = ±1 and dx = 0, all rounding errors
 			s.close(what+" dx", dx, dx64, rows, 16)
 			s.close(what+" dgamma", s.down(dgb), dg64, rows, 8)
 		}
+		behind, yb, passed := s.up(dy), s.up(s.draw(rows*c)), s.out(rows*c)
+		s.b.ReLUBackward(passed, behind, yb)
+		want, got := s.out(rows*c), s.out(rows*c)
+		s.b.BatchNormBackward(want, dgb, dbb, passed, xb, nil, mb, vb, gb, rows, c)
+		dg, db := s.down(dgb), s.down(dbb)
+		s.b.BatchNormBackward(got, dgb, dbb, behind, xb, yb, mb, vb, gb, rows, c)
+		kerneltest.Equal(s, what+" dy behind ReLU", s.take(behind), s.down(passed))
+		kerneltest.Equal(s, what+" dx behind ReLU", s.take(got), s.take(want))
+		kerneltest.Equal(s, what+" dgamma behind ReLU", s.down(dgb), dg)
+		kerneltest.Equal(s, what+" dbeta behind ReLU", s.down(dbb), db)
+
 		kerneltest.Equal(s, what+": x", s.down(xb), x)
-		for _, b := range []device.Buffer{xb, mb, vb, gb, dgb, dbb} {
+		for _, b := range []device.Buffer{xb, yb, passed, mb, vb, gb, dgb, dbb} {
 			s.b.Free(b)
 		}
 	}

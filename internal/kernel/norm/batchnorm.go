@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/winnow-go/winnow/internal/kernel"
+	"github.com/winnow-go/winnow/internal/kernel/activation"
 )
 
 // Moments writes the mean of every channel of one chunk of rows and the sum of
@@ -63,22 +64,43 @@ func Combine(mean, variance []float32, means, m2s []float64, counts []int, c int
 
 // BatchNormBackwardSums adds Σ dy and Σ dy x̂ of a chunk of rows to sdy and
 // sdyx, [C] each: the gradients of beta and gamma. mean and rstd are those of
-// the whole batch.
+// the whole batch. If a ReLU follows the norm (and what is added to it), y is
+// its output and dy the gradient by that, which is overwritten by the gradient
+// by the ReLU's input as in [activation.ReLUBackwardFromOutput]; otherwise y is
+// nil.
 // Rows are added in order within blocks of 32, then the blocks, in float64, in
 // order.
-func BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd []float32, rows, c int) {
+func BatchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c int) {
 	check("BatchNormBackwardSums", rows, c, dy, x)
+	checkOptional("BatchNormBackwardSums", rows*c, y)
 	check("BatchNormBackwardSums", 1, c, sdy, sdyx, mean, rstd)
 	if rows == 0 || c == 0 {
 		return
 	}
-	batchNormBackwardSums(sdy[:c], sdyx[:c], dy, x, mean[:c], rstd[:c], rows, c)
+	batchNormBackwardSums(sdy[:c], sdyx[:c], dy, x, y, mean[:c], rstd[:c], rows, c)
 }
 
 // sumRows is how many rows BatchNormBackwardSums may add up in float32. The
 // terms of sdy all but cancel where a norm follows, so a long chain of float32
 // additions shows: blocks of rows are added up in float64.
 const sumRows = 32
+
+// rectify passes the gradient of some channels, rows that lie stride elements
+// apart, back through the ReLU whose output is y, unless that is nil.
+func rectify(dy, y []float32, rows, channels, stride int) {
+	if y == nil {
+		return
+	}
+	if channels == stride {
+		n := rows * stride
+		activation.ReLUBackwardFromOutput(dy[:n], dy[:n], y[:n])
+		return
+	}
+	for r := range rows {
+		row := dy[r*stride:][:channels]
+		activation.ReLUBackwardFromOutput(row, row, y[r*stride:][:channels])
+	}
+}
 
 // BatchNormBackward writes the gradient of x for a chunk of rows, given the
 // sums over all of the batch's rows, whose number is total. gamma may be nil

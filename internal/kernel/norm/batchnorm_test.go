@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/winnow-go/winnow/internal/kernel/activation"
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
 )
 
@@ -147,8 +148,18 @@ func TestBatchNormBackwardMatchesFloat64(t *testing.T) {
 				x64, dy64, μ, ρ, γ := kerneltest.Widen(x), kerneltest.Widen(dy), kerneltest.Widen(mean), kerneltest.Widen(rstd), kerneltest.Widen(gamma)
 				want, wantSdy, wantSdyx := make([]float64, rows*c), kerneltest.Widen(sdy), kerneltest.Widen(sdyx)
 				BatchNormBackwardSumsGeneric(wantSdy, wantSdyx, dy64, x64, μ, ρ, rows, c)
-				BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd, rows, c)
+				y, masked := kerneltest.Guarded(t, rows*c), kerneltest.Guarded(t, rows*c)
+				kerneltest.Normal(y, 8, 0, 1)
+				activation.ReLUBackwardFromOutputGeneric(masked, dy, y)
+				wantSum, wantDot := slices.Clone(sdy), slices.Clone(sdyx)
+				BatchNormBackwardSums(wantSum, wantDot, masked, x, nil, mean, rstd, rows, c)
+				passed, sum, dot := slices.Clone(dy), slices.Clone(sdy), slices.Clone(sdyx)
+				BatchNormBackwardSums(sum, dot, passed, x, y, mean, rstd, rows, c)
+				BatchNormBackwardSums(sdy, sdyx, dy, x, nil, mean, rstd, rows, c)
 				what := fmt.Sprintf("rows=%d c=%d", rows, c)
+				kerneltest.Equal(t, what+" dy behind ReLU", passed, masked)
+				kerneltest.Equal(t, what+" sdy behind ReLU", sum, wantSum)
+				kerneltest.Equal(t, what+" sdyx behind ReLU", dot, wantDot)
 				worst = max(worst, kerneltest.Sum{N: rows, K: 4, Scale: 6}.Check(t, what+" sdy", sdy, wantSdy))
 				worst = max(worst, kerneltest.Sum{N: rows, K: 4, Scale: 8}.Check(t, what+" sdyx", sdyx, wantSdyx))
 

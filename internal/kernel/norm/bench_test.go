@@ -60,7 +60,7 @@ func BenchmarkBatchNormBackwardSums(b *testing.B) {
 	bench(b, func(rows, c int) func() {
 		x, dy, mean, rstd := normal(rows*c, 1), normal(rows*c, 4), normal(c, 2), normal(c, 3)
 		sdy, sdyx := make([]float32, c), make([]float32, c)
-		return func() { BatchNormBackwardSums(sdy, sdyx, dy, x, mean, rstd, rows, c) }
+		return func() { BatchNormBackwardSums(sdy, sdyx, dy, x, nil, mean, rstd, rows, c) }
 	})
 }
 

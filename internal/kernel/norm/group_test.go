@@ -81,7 +81,7 @@ func TestGroupStepsMatchTheDefinition(t *testing.T) {
 	for j := range c {
 		mc[j], rc[j] = m32[j/3], r32[j/3]
 	}
-	BatchNormBackwardSums(sdy, sdyx, dy, x, mc, rc, hw, c)
+	BatchNormBackwardSums(sdy, sdyx, dy, x, nil, mc, rc, hw, c)
 	a, k, d := make([]float32, c), make([]float32, c), make([]float32, c)
 	GroupGradients(a, k, d, sdy, sdyx, g, m32, r32, hw, c, groups)
 	for i, v := range x {
