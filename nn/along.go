@@ -41,7 +41,7 @@ func (o *alongOp) forward(t *Tape, n *node) {
 func (o *alongOp) backward(t *Tape, n *node) {
 	x, dy := n.in[0], n.out.grad.buf
 	dw := t.b.Alloc(o.w.Len())
-	t.b.ConvBackwardWeight(dw, dy, x.buf, o.g)
+	t.b.ConvBackwardWeight(dw, nil, dy, x.buf, o.g)
 	t.paramGrad(o.w, dw)
 	if x.needs {
 		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {

@@ -235,20 +235,13 @@ func (o *convOp) backward(t *Tape, n *node) {
 	dy := n.out.grad.buf
 	w, x := o.l.Weight, n.in[0]
 	dw := t.b.Alloc(w.Len())
-	t.b.ConvBackwardWeight(dw, dy, x.buf, o.g)
+	db := t.allocGrad(o.l.Bias)
+	t.b.ConvBackwardWeight(dw, db, dy, x.buf, o.g)
 	t.paramGrad(w, dw)
-	t.biasGrad(o.l.Bias, dy, n.out)
+	t.paramGrad(o.l.Bias, db)
 	if x.needs {
 		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
 			t.b.ConvBackwardInput(dx, dy, t.param(w), o.g, accumulate)
 		})
-	}
-}
-
-func (t *Tape) biasGrad(bias *Param, dy device.Buffer, y *Tensor) {
-	if bias != nil {
-		db := t.b.Alloc(bias.Len())
-		t.b.ColumnSums(db, dy, y.rows(), y.channels())
-		t.paramGrad(bias, db)
 	}
 }

@@ -104,9 +104,10 @@ func (o *linearOp) backward(t *Tape, n *node) {
 	dy := n.out.grad.buf
 	w, x := o.l.Weight, n.in[0]
 	dw := t.b.Alloc(w.Len())
-	t.b.LinearBackwardWeight(dw, dy, x.buf, o.rows, o.l.c.Out, o.l.c.In)
+	db := t.allocGrad(o.l.Bias)
+	t.b.LinearBackwardWeight(dw, db, dy, x.buf, o.rows, o.l.c.Out, o.l.c.In)
 	t.paramGrad(w, dw)
-	t.biasGrad(o.l.Bias, dy, n.out)
+	t.paramGrad(o.l.Bias, db)
 	if x.needs {
 		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
 			t.b.LinearBackwardInput(dx, dy, t.param(w), o.rows, o.l.c.Out, o.l.c.In, accumulate)

@@ -123,20 +123,19 @@ func (o *mlpTrainOp) forward(t *Tape, n *node) {
 func (o *mlpTrainOp) backward(t *Tape, n *node) {
 	fc1, fc2, x, dy := o.l.FC1, o.l.FC2, n.in[0], n.out.grad.buf
 	dw1, dw2 := t.b.Alloc(fc1.Weight.Len()), t.b.Alloc(fc2.Weight.Len())
-	var dx, db1 device.Buffer
+	db1, db2 := t.allocGrad(fc1.Bias), t.allocGrad(fc2.Bias)
+	var dx device.Buffer
 	if x.needs {
 		dx = t.b.Alloc(x.size())
 	}
-	if fc1.Bias != nil {
-		db1 = t.b.Alloc(fc1.Bias.Len())
-	}
 	t.b.MLPBackward(dx, dw1, db1, dw2, dy, x.buf, o.h, t.param(fc1.Weight), t.param(fc2.Weight), o.m)
 	t.paramGrad(fc2.Weight, dw2)
-	t.biasGrad(fc2.Bias, dy, n.out)
-	t.paramGrad(fc1.Weight, dw1)
-	if db1 != nil {
-		t.paramGrad(fc1.Bias, db1)
+	if db2 != nil {
+		t.b.ColumnSums(db2, dy, n.out.rows(), n.out.channels())
 	}
+	t.paramGrad(fc2.Bias, db2)
+	t.paramGrad(fc1.Weight, dw1)
+	t.paramGrad(fc1.Bias, db1)
 	if dx != nil {
 		t.addGrad(x, dx)
 	}

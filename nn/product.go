@@ -43,7 +43,7 @@ func (o *productOp) backward(t *Tape, n *node) {
 	}
 	if b.needs {
 		db := t.b.Alloc(b.size())
-		t.b.LinearBackwardWeight(db, dy, a.buf, o.m, o.k, o.e)
+		t.b.LinearBackwardWeight(db, nil, dy, a.buf, o.m, o.k, o.e)
 		t.addGrad(b, db)
 	}
 }
@@ -180,7 +180,7 @@ func (o *projectionOp) forward(t *Tape, n *node) {
 func (o *projectionOp) backward(t *Tape, n *node) {
 	l, x, dy := o.l, n.in[0], n.out.grad.buf
 	dw := t.b.Alloc(l.Weight.Len())
-	t.b.LinearBackwardWeight(dw, x.buf, dy, o.rows, l.in, l.out)
+	t.b.LinearBackwardWeight(dw, nil, x.buf, dy, o.rows, l.in, l.out)
 	t.paramGrad(l.Weight, dw)
 	if x.needs {
 		w := t.packLinear(l.Weight, l.in, l.out)

@@ -587,8 +587,20 @@ func (t *Tape) dropGrad(x *Tensor) {
 	x.grad = nil
 }
 
-// paramGrad hands a buffer to p as (part of) its gradient.
+// allocGrad allocates memory for the gradient of p, none for nil.
+func (t *Tape) allocGrad(p *Param) device.Buffer {
+	if p == nil {
+		return nil
+	}
+	return t.b.Alloc(p.Len())
+}
+
+// paramGrad hands a buffer to p as (part of) its gradient. It does nothing for
+// nil.
 func (t *Tape) paramGrad(p *Param, buf device.Buffer) {
+	if p == nil {
+		return
+	}
 	if old, ok := t.grads[p]; ok {
 		t.b.Add(old, old, buf)
 		t.b.Free(buf)

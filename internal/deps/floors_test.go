@@ -23,13 +23,13 @@ const module = "github.com/winnow-go/winnow"
 // root, "examples/*" every package below examples.
 //
 // Vector activations and elementwise loops lie below gemm and depthwise, which
-// end their work with them.
+// end their work with them, and norm, which takes a ReLU's gradient with it.
 var floors = [][]string{
 	{"internal/cpu", "internal/pool", "internal/rng", "internal/deps"},
 	{"internal/kernel"},
 	{"internal/kernel/kerneltest"},
-	{"internal/kernel/activation", "internal/kernel/elementwise", "internal/kernel/norm", "internal/kernel/pooling", "internal/kernel/softmax"},
-	{"internal/kernel/gemm", "internal/kernel/depthwise"},
+	{"internal/kernel/activation", "internal/kernel/elementwise", "internal/kernel/pooling", "internal/kernel/softmax"},
+	{"internal/kernel/gemm", "internal/kernel/depthwise", "internal/kernel/norm"},
 	{"internal/kernel/conv", "internal/kernel/attention", "internal/kernel/mlp"},
 	{"weights", "label", "internal/device"},
 	{"internal/device/cpu", "internal/device/cuda", "internal/device/devicetest", "internal/golden", "weights/weightstest"},

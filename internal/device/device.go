@@ -112,14 +112,16 @@ type Backend interface {
 	Conv(dst, x Buffer, w Weights, s kernel.Conv, e Epilogue)
 	// ConvBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
 	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv, accumulate bool)
-	ConvBackwardWeight(dw, dy, x Buffer, s kernel.Conv)
+	// ConvBackwardWeight computes the gradient of a bias as well unless db is nil.
+	ConvBackwardWeight(dw, db, dy, x Buffer, s kernel.Conv)
 
 	// PackLinear prepares weights [out,in].
 	PackLinear(old Weights, w Buffer, out, in int) Weights
 	Linear(dst, x Buffer, w Weights, rows, out, in int, e Epilogue)
 	// LinearBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
 	LinearBackwardInput(dx, dy, w Buffer, rows, out, in int, accumulate bool)
-	LinearBackwardWeight(dw, dy, x Buffer, rows, out, in int)
+	// LinearBackwardWeight computes the gradient of a bias as well unless db is nil.
+	LinearBackwardWeight(dw, db, dy, x Buffer, rows, out, in int)
 
 	// PackMLP prepares the weights of MLP: w1 [h,c] and w2 [out,h]; it reuses
 	// the memory of old, which may be nil.

@@ -52,12 +52,15 @@ func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv, accu
 }
 
 // ConvBackwardWeight computes the gradient of the weights.
-func (b *Backend) ConvBackwardWeight(dw, dy, x device.Buffer, s kernel.Conv) {
+func (b *Backend) ConvBackwardWeight(dw, db, dy, x device.Buffer, s kernel.Conv) {
 	if !s.Depthwise() {
-		conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(dy), f32(x), s)
+		conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(db), f32(dy), f32(x), s)
 		return
 	}
 	depthwise.WeightGradient(b.pool, f32(dw), f32(dy), f32(x), s)
+	if db != nil {
+		b.ColumnSums(db, dy, s.N*s.OutH()*s.OutW(), s.K)
+	}
 }
 
 // pointwise is a linear layer as a convolution over a single line of pixels.
@@ -84,6 +87,6 @@ func (b *Backend) LinearBackwardInput(dx, dy, w device.Buffer, rows, out, in int
 }
 
 // LinearBackwardWeight computes dw = dyᵀ x.
-func (b *Backend) LinearBackwardWeight(dw, dy, x device.Buffer, rows, out, in int) {
-	conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(dy), f32(x), pointwise(rows, out, in))
+func (b *Backend) LinearBackwardWeight(dw, db, dy, x device.Buffer, rows, out, in int) {
+	conv.BackwardWeight(b.pool, &b.arena, f32(dw), f32(db), f32(dy), f32(x), pointwise(rows, out, in))
 }

@@ -164,7 +164,8 @@ func (s *suite) conv() {
 			}
 			return d
 		}
-		dw := s.unary(what+" dw", taps, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardWeight(dst, dy, xb, g) }, false)
+		dw := s.unary(what+" dw", taps, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardWeight(dst, nil, dy, xb, g) }, false)
+		s.bias(what, dw, dy, c.k, func(dw, db, dy device.Buffer) { s.b.ConvBackwardWeight(dw, db, dy, xb, g) })
 		s.near(what+" dw", dw, weight(wide(dy), wide(x)), weight(magnitude(dy), magnitude(x)), rows, 6)
 		kerneltest.Equal(s, what+": x", s.take(xb), x)
 		kerneltest.Equal(s, what+": w", s.take(wb), w)
@@ -184,6 +185,22 @@ func (s *suite) sum(what string, old, in, written []float32, scale []float64, n 
 	}
 	s.near(what+" added", s.take(dst), want, scale, n+1, 6)
 	s.b.Free(x)
+}
+
+// bias checks that f computes the gradient of a bias beside dw.
+func (s *suite) bias(what string, dw, dy []float32, k int, f func(dw, db, dy device.Buffer)) {
+	s.Helper()
+	rows := len(dy) / k
+	want := make([]float64, k)
+	for i, v := range dy {
+		want[i%k] += float64(v)
+	}
+	db := s.unary(what+" db", k, dy, func(dst, dy device.Buffer) {
+		again := s.out(len(dw))
+		f(again, dst, dy)
+		kerneltest.Equal(s, what+" dw beside db", s.take(again), dw)
+	}, false)
+	s.near(what+" db", db, want, columns(magnitude(dy), rows, k), rows, 4)
 }
 
 // multiply is a [m,l] times b [n,l] transposed.
@@ -233,7 +250,8 @@ func (s *suite) linear() {
 		s.sum(what+" dx", x, dy, dx, input(magnitude(dy), magnitude(w)), c.out,
 			func(dst, dy device.Buffer) { s.b.LinearBackwardInput(dst, dy, wb, c.rows, c.out, c.in, true) })
 
-		dw := s.unary(what+" dw", c.out*c.in, dy, func(dst, dy device.Buffer) { s.b.LinearBackwardWeight(dst, dy, xb, c.rows, c.out, c.in) }, false)
+		dw := s.unary(what+" dw", c.out*c.in, dy, func(dst, dy device.Buffer) { s.b.LinearBackwardWeight(dst, nil, dy, xb, c.rows, c.out, c.in) }, false)
+		s.bias(what, dw, dy, c.out, func(dw, db, dy device.Buffer) { s.b.LinearBackwardWeight(dw, db, dy, xb, c.rows, c.out, c.in) })
 		weight := func(dy, x []float64) []float64 {
 			return multiply(transpose(dy, c.rows, c.out), transpose(x, c.rows, c.in), c.out, c.in, c.rows)
 		}

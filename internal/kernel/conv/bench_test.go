@@ -83,7 +83,7 @@ func BenchmarkBackwardInput(b *testing.B) {
 }
 
 func BenchmarkBackwardWeight(b *testing.B) {
-	bench(b, func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, d.y, d.x, s) })
+	bench(b, func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, nil, d.y, d.x, s) })
 }
 
 func BenchmarkPack(b *testing.B) {
@@ -118,7 +118,7 @@ func BenchmarkStep(b *testing.B) {
 			Forward(nil, a, d.y, d.x, d.packed, s, nil)
 		},
 		"input":  func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardInput(nil, a, d.x, d.y, d.w, s, false) },
-		"weight": func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, d.y, d.x, s) },
+		"weight": func(d operands, s kernel.Conv, a *kernel.Arena) { BackwardWeight(nil, a, d.w, nil, d.y, d.x, s) },
 	}
 	for _, of := range []string{"forward", "input", "weight"} {
 		for _, s := range shapes {

@@ -263,8 +263,19 @@ func formsMatchTheirDefinitions(t *testing.T, shapes []kernel.Conv) {
 			}
 			got = kerneltest.Guarded(t, len(w))
 			kerneltest.Normal(got, 79, 0, 1)
-			BackwardWeight(p, &a, got, d.y, d.x, s)
+			BackwardWeight(p, &a, got, nil, d.y, d.x, s)
 			worst = max(worst, kerneltest.Sum{N: n, K: 4, Scales: scale}.Check(t, "BackwardWeight", got, want))
+
+			again, db := kerneltest.Guarded(t, len(w)), kerneltest.Guarded(t, s.K)
+			kerneltest.Normal(db, 80, 0, 1)
+			BackwardWeight(p, &a, again, db, d.y, d.x, s)
+			kerneltest.Equal(t, "BackwardWeight beside the bias", again, got)
+			want, scale = make([]float64, s.K), make([]float64, s.K)
+			for i, v := range y {
+				want[i%s.K] += v
+				scale[i%s.K] += math.Abs(v)
+			}
+			kerneltest.Sum{N: s.N * s.OutH() * s.OutW(), K: 4, Scales: scale}.Check(t, "bias", db, want)
 
 			if a.Lent() != 0 {
 				t.Errorf("%d elements of scratch were not returned", a.Lent())
@@ -340,7 +351,7 @@ func threadsDoNotChangeResults(t *testing.T, shapes []kernel.Conv) {
 		t.Run(name(s), func(t *testing.T) {
 			d := fill(t, s, uint64(i))
 			var a kernel.Arena
-			var first [4][]float32
+			var first [5][]float32
 			for _, threads := range []int{1, 2, 7, 16} {
 				p := pool.New(threads)
 				y, dx, dw := make([]float32, len(d.y)), make([]float32, len(d.x)), make([]float32, len(d.w))
@@ -348,15 +359,17 @@ func threadsDoNotChangeResults(t *testing.T, shapes []kernel.Conv) {
 				BackwardInput(p, &a, dx, d.y, d.w, s, false)
 				sum := slices.Clone(d.x)
 				BackwardInput(p, &a, sum, d.y, d.w, s, true)
-				BackwardWeight(p, &a, dw, d.y, d.x, s)
+				db := make([]float32, s.K)
+				BackwardWeight(p, &a, dw, db, d.y, d.x, s)
 				if threads == 1 {
-					first = [4][]float32{y, dx, dw, sum}
+					first = [5][]float32{y, dx, dw, sum, db}
 				}
 				what := fmt.Sprintf(" with %d threads", threads)
 				kerneltest.Equal(t, "Forward"+what, y, first[0])
 				kerneltest.Equal(t, "BackwardInput"+what, dx, first[1])
 				kerneltest.Equal(t, "BackwardWeight"+what, dw, first[2])
 				kerneltest.Equal(t, "BackwardInput, accumulating,"+what, sum, first[3])
+				kerneltest.Equal(t, "bias"+what, db, first[4])
 			}
 		})
 	}
@@ -432,7 +445,7 @@ func TestNonFinitePixelsReachTheirWindowsOnly(t *testing.T) {
 			sameKinds(t, "BackwardInput", got, want)
 			want, got = make([]float32, len(d.w)), make([]float32, len(d.w))
 			BackwardWeightGeneric(want, d.y, d.x, s)
-			BackwardWeight(nil, &a, got, d.y, d.x, s)
+			BackwardWeight(nil, &a, got, nil, d.y, d.x, s)
 			sameKinds(t, "BackwardWeight", got, want)
 		})
 	}
@@ -478,7 +491,7 @@ func TestNonFiniteValuesReachTheirFiltersOnly(t *testing.T) {
 				d.y[at*s.K+k0] = float32(math.Inf(1))
 			}
 			var a kernel.Arena
-			BackwardWeight(nil, &a, d.w, d.y, d.x, s)
+			BackwardWeight(nil, &a, d.w, nil, d.y, d.x, s)
 			for i, g := range d.w {
 				hit := !inX && i/s.Inner() == k0 || inX && i%s.C == c0
 				if finite := !math.IsNaN(float64(g)) && !math.IsInf(float64(g), 0); finite == hit {
@@ -541,7 +554,8 @@ func TestWrongLengthsPanic(t *testing.T) {
 			Forward(nil, &a, make([]float32, two.OutH()*two.OutW()*two.K), d.x, Pack(d.w, s), two, nil)
 		},
 		"dx": func() { BackwardInput(nil, &a, d.x[1:], d.y, d.w, s, false) },
-		"dw": func() { BackwardWeight(nil, &a, d.w[1:], d.y, d.x, s) },
+		"dw": func() { BackwardWeight(nil, &a, d.w[1:], nil, d.y, d.x, s) },
+		"db": func() { BackwardWeight(nil, &a, d.w, make([]float32, s.K+1), d.y, d.x, s) },
 	} {
 		func() {
 			defer func() {

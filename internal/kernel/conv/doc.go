@@ -9,7 +9,7 @@
 // Training also needs
 //
 //	conv.BackwardInput(p, arena, dx, dy, weight, s, false)  // dx [N,H,W,C]
-//	conv.BackwardWeight(p, arena, dw, dy, x, s)             // dw [K,KH,KW,C/Groups]
+//	conv.BackwardWeight(p, arena, dw, db, dy, x, s)         // dw [K,KH,KW,C/Groups], db [K]
 //
 // # Formula
 //
@@ -21,7 +21,7 @@
 //	dx[n,ih,iw,c]   = Σ_{oh,ow,kh,kw,k} dy[n,oh,ow,k] w[k,kh,kw,c mod cg]   over all that meet (ih,iw), k in c's group
 //	dw[k,kh,kw,c]   = Σ_{n,oh,ow} dy[n,oh,ow,k] x[n,ih,iw,g cg + c]
 //
-// Bias and its gradient belong to the epilogue and to the caller.
+// A bias belongs to the epilogue; its gradient is db[k] = Σ_{n,oh,ow} dy[n,oh,ow,k].
 //
 // Padding takes part in the sums as zeros: an infinite weight whose window
 // touches the border gives NaN there. In dx the fast form may do so for

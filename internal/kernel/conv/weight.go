@@ -1,6 +1,8 @@
 package conv
 
 import (
+	"fmt"
+
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
@@ -9,16 +11,25 @@ import (
 
 // BackwardWeight overwrites dw [K,KH,KW,C/Groups] with the gradient of the
 // weights, given dy [N,OH,OW,K] and x [N,H,W,C]: what [BackwardWeightGeneric]
-// computes, within the bound of the package comment. Scratch memory comes from
-// a and returns to it. dw must overlap neither of the others.
+// computes, within the bound of the package comment; and db [K], unless it is
+// nil, with that of a bias, the sum of dy over all pixels. Scratch memory comes
+// from a and returns to it. dw and db must overlap neither of the others.
 //
 // In direct form, for each line of the filter dw is the product of dy transposed
 // and the input pixels that this line meets, or the other way round for all lines
 // at once, see [imageGradient]. The lines of the result are cut into chunks; each
 // is summed for itself, and the sums are added in order.
-func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel.Conv) {
+func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, db, dy, x []float32, s kernel.Conv) {
 	check(s, len(x), len(dy), len(dw))
-	if f := chooseWeight(s); f != direct {
+	if db != nil && len(db) != s.K {
+		panic(fmt.Sprintf("conv: the bias has %d elements, want %d", len(db), s.K))
+	}
+	f := chooseWeight(s)
+	sumsBias := f == direct && plain(s) && !suitsImages(s) // while it reads dy anyway
+	if db != nil && !sumsBias {
+		backwardBias(p, a, db, dy, s)
+	}
+	if f != direct {
 		c := winogradGradient{
 			winograd: winograd{form: f, n: s.N, h: s.H, w: s.W, c: s.C, oh: s.OutH(), ow: s.OutW(), k: s.K, padH: s.PadH, padW: s.PadW, src: x},
 			dy:       dy,
@@ -34,7 +45,29 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, dy, x []float32, s kernel
 	}
 	g := newGradient(p, a, s)
 	defer a.Put(g.memory)
+	if db != nil && sumsBias {
+		g.bias = a.Get(g.chunks.n * s.K)
+		defer a.Put(g.bias)
+	}
 	g.chunks.run(p, a, dw, g.parts(), func(sum []float32, chunk, part int) { g.part(a, sum, dy, x, chunk, part) })
+	if g.bias != nil {
+		addUp(p, db, g.bias, g.chunks.n)
+	}
+}
+
+// backwardBias sums dy by itself.
+func backwardBias(p *pool.Pool, a *kernel.Arena, db, dy []float32, s kernel.Conv) {
+	pixels := s.N * s.OutH() * s.OutW()
+	n := max(1, min(maxChunks, pixels/512))
+	size := (pixels + n - 1) / n
+	partial := a.Get(n * s.K)
+	defer a.Put(partial)
+	clear(partial)
+	p.Run(n, func(i, _ int) {
+		lo, hi := min(i*size, pixels), min((i+1)*size, pixels)
+		elementwise.ColumnSums(partial[i*s.K:][:s.K], dy[lo*s.K:hi*s.K], hi-lo, s.K)
+	})
+	addUp(p, db, partial, n)
 }
 
 // chunks of the N*OH lines of a result, whose number the shape alone decides.
@@ -107,6 +140,7 @@ type gradient struct {
 	panels bool // the copy of x is [C/16, band, width, 16] instead of [band, width, C]
 	piece  int  // pixels that are multiplied at once: a band's, or without regard to lines for a filter of one tap
 
+	bias          []float32 // [chunks,K], what each chunk has of the bias' gradient, or nil
 	memory        []float32
 	rowAt         []int // [rows]
 	dyAt, linesAt []int // [band]
@@ -208,7 +242,11 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 	dst := dw[k0*s.Inner()+run*g.run:]
 	first, last := g.chunk(chunk)
 	if plain(s) {
-		g.pointwise(arena, dst, dy, x, first*g.ow, last*g.ow, k0, rows)
+		var db []float32
+		if g.bias != nil {
+			db = g.bias[chunk*s.K+k0:][:rows]
+		}
+		g.pointwise(arena, dst, db, dy, x, first*g.ow, last*g.ow, k0, rows)
 		return
 	}
 
@@ -265,17 +303,22 @@ func (g *gradient) turned(rows int) int { return (rows + panelA - 1) / panelA * 
 // pointwise computes the rows [k0,k0+rows) of dw for a filter of one tap from
 // the pixels [from,to) of the result: a piece at a time, which is copied to
 // where its pixels do not push each other out of the caches. Copies of 192
-// pixels were the best of 128 to 800; the sum in dw is fetched for each.
-func (g *gradient) pointwise(arena *kernel.Arena, dw, dy, x []float32, from, to, k0, rows int) {
+// pixels were the best of 128 to 800; the sum in dw is fetched for each. db,
+// unless it is nil, receives the sum of dy's copies.
+func (g *gradient) pointwise(arena *kernel.Arena, dw, db, dy, x []float32, from, to, k0, rows int) {
 	s := g.s
 	plane := g.piece*panel | panel
 	memory := arena.Get((s.C+panel-1)/panel*plane + g.turned(rows))
 	defer arena.Put(memory)
 	b, a := memory[:len(memory)-g.turned(rows)], memory[len(memory)-g.turned(rows):]
+	sums := panelSums{arena.Get((len(db) + panelA - 1) / panelA * sumLanes)}
+	defer arena.Put(sums.memory)
+	clear(sums.memory)
 	var start [1]int
 	for at := from; at < to || at == from; at += g.piece {
 		n := min(g.piece, to-at)
 		gemm.CopyPanels(a, g.planeA, panelA, dy[at*s.K+k0:], rows, s.K, n)
+		sums.add(a, g.planeA, n)
 		for i := 0; i < n; { // a line of the result at a time
 			q := at + i
 			line, left := q/g.ow, g.ow-q%g.ow
@@ -286,6 +329,34 @@ func (g *gradient) pointwise(arena *kernel.Arena, dw, dy, x []float32, from, to,
 		}
 		gemm.MulLines(dw, s.C, gemm.Gather{Data: a, Rows: g.rowAt[:rows], Runs: start[:], Run: n, Step: panelA},
 			gemm.Lines{Data: b, Runs: start[:], Step: panel, N: s.C, Panel: plane, Next: g.next(dy, x, at+n, to, rows)}, at > from)
+	}
+	sums.write(db)
+}
+
+// panelSums adds up the columns of a copy in panels of panelA, pixels with the
+// same remainder by sumLanes/panelA apart, so that the processor has several
+// additions to do at once.
+type panelSums struct{ memory []float32 } // [panels,sumLanes]
+
+const sumLanes = 32
+
+// add adds the first n pixels of all panels.
+func (s panelSums) add(a []float32, plane, n int) {
+	at := n &^ (sumLanes/panelA - 1)
+	for i := range len(s.memory) / sumLanes {
+		sum, of := s.memory[i*sumLanes:][:sumLanes], a[i*plane:][:n*panelA]
+		elementwise.ColumnSums(sum, of[:at*panelA], at*panelA/sumLanes, sumLanes)
+		for j, v := range of[at*panelA:] {
+			sum[j] += v
+		}
+	}
+}
+
+// write writes the sums of the columns.
+func (s panelSums) write(db []float32) {
+	for j := range db {
+		part := s.memory[j/panelA*sumLanes+j%panelA:]
+		db[j] = (part[0] + part[panelA]) + (part[2*panelA] + part[3*panelA])
 	}
 }
 
