@@ -42,17 +42,17 @@ func (o *addOp) backward(t *Tape, n *node) {
 // scales the others by 1/(1-p) (stochastic depth: Huang et al. 2016,
 // arXiv:1603.09382). In inference it does nothing.
 func (t *Tape) DropPath(x *Tensor, p float64) *Tensor {
-	return t.branch(x, Epilogue{DropPath: p})
+	return t.join(x, Epilogue{DropPath: p})
 }
 
 // Scale multiplies each channel of x [..., C] by gamma [C] (layer scale:
 // Touvron et al. 2021, arXiv:2103.17239).
 func (t *Tape) Scale(x *Tensor, gamma *Param) *Tensor {
-	return t.branch(x, Epilogue{Scale: gamma})
+	return t.join(x, Epilogue{Scale: gamma})
 }
 
-// branch computes residual + x * gamma * sample with whatever of these e has.
-func (t *Tape) branch(x *Tensor, e Epilogue) *Tensor {
+// join computes residual + x * gamma * sample with whatever of these e has.
+func (t *Tape) join(x *Tensor, e Epilogue) *Tensor {
 	const kind = "scale"
 	gamma, dropPath, residual := e.Scale, e.DropPath, e.Residual
 	if t.mode == Inference {
@@ -62,7 +62,7 @@ func (t *Tape) branch(x *Tensor, e Epilogue) *Tensor {
 	if residual != nil {
 		in = append(in, residual)
 	}
-	if !t.ready("", kind, in...) {
+	if !t.ready("", kind, in...) || !t.canDrop(kind, x, dropPath) {
 		return t.empty()
 	}
 	switch {
@@ -71,12 +71,6 @@ func (t *Tape) branch(x *Tensor, e Epilogue) *Tensor {
 		return t.empty()
 	case residual != nil && !slices.Equal(residual.shape, x.shape):
 		t.fail("", kind, "residual %v does not fit branch %v", residual.shape, x.shape)
-		return t.empty()
-	case dropPath > 0 && len(x.shape) < 2:
-		t.fail("", kind, "drop path on %v, which has no samples", x.shape)
-		return t.empty()
-	case dropPath < 0 || dropPath >= 1 || dropPath != dropPath:
-		t.fail("", kind, "drop path %v, want [0,1)", dropPath)
 		return t.empty()
 	case e.sample != nil && len(e.sample) != x.shape[0]:
 		t.fail("", kind, "%v has not the samples that its branch was given", x.shape)
@@ -94,6 +88,17 @@ func (t *Tape) branch(x *Tensor, e Epilogue) *Tensor {
 		}
 	}
 	return t.record("", o, x.shape, []*Param{gamma}, in...)
+}
+
+// canDrop checks that samples of x can be dropped with probability p.
+func (t *Tape) canDrop(kind string, x *Tensor, p float64) bool {
+	switch {
+	case p > 0 && len(x.shape) < 2:
+		t.fail("", kind, "drop path on %v, which has no samples", x.shape)
+	case !(p >= 0 && p < 1):
+		t.fail("", kind, "drop path %v, want [0,1)", p)
+	}
+	return t.err == nil
 }
 
 // survivors draws what drop path multiplies n samples by: 0 with probability p,

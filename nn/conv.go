@@ -145,7 +145,7 @@ func (t *Tape) unfused(y *Tensor, e Epilogue) *Tensor {
 	if !e.ActLast {
 		y = t.Activate(y, e.Act)
 	}
-	y = t.branch(y, e)
+	y = t.join(y, e)
 	if e.ActLast {
 		y = t.Activate(y, e.Act)
 	}

@@ -31,28 +31,24 @@ func (t *Tape) Branch(x *Tensor, dropPath float64, f func(x *Tensor, e Epilogue)
 	if t.mode == Inference || dropPath == 0 {
 		return f(x, Epilogue{Residual: x})
 	}
-	if !(dropPath > 0 && dropPath < 1) {
-		t.fail("", kind, "drop path %v, want [0,1)", dropPath)
-		return t.empty()
-	}
-	if len(x.shape) < 2 {
-		t.fail("", kind, "drop path on %v, which has no samples", x.shape)
+	if !t.canDrop(kind, x, dropPath) {
 		return t.empty()
 	}
 	sample := survivors(rng.New(t.seed, rng.Branch, t.step, uint64(len(t.nodes))), x.shape[0], dropPath)
 	var kept []int32
+	var left []float32 // of sample
 	for i, v := range sample {
 		if v != 0 {
-			kept = append(kept, int32(i))
+			kept, left = append(kept, int32(i)), append(left, v)
 		}
 	}
-	if len(kept) == 0 || len(kept) == len(sample) { // parameters get a gradient in any case
+	if len(kept) == 0 || len(kept) == len(sample) { // of none, so that parameters get a gradient
 		return f(x, Epilogue{Residual: x, sample: sample})
 	}
 	shape := append([]int{len(kept)}, x.shape[1:]...)
 	take := &takeSamplesOp{kept: kept, size: x.size() / x.shape[0]}
 	some := t.record("", take, shape, nil, x)
-	y := f(some, Epilogue{Residual: some, sample: slices.Repeat([]float32{float32(1 / (1 - dropPath))}, len(kept))})
+	y := f(some, Epilogue{Residual: some, sample: left})
 	if !t.ready("", kind, y) {
 		return t.empty()
 	}

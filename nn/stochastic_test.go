@@ -127,7 +127,7 @@ func TestBranchKeepsItsShare(t *testing.T) {
 		tape := nn.NewTape(nn.Training, nil)
 		tape.Seed(5, 2)
 		x := ones(tape, samples, 3)
-		y := tape.Branch(x, p, func(x *nn.Tensor, e nn.Epilogue) *nn.Tensor { return bodySame.Forward(tape, x, e) })
+		y := tape.Branch(x, p, plainBranch(tape))
 		kept := 0
 		for i, v := range floats(t, y) {
 			switch {
@@ -211,7 +211,7 @@ func TestBranchInInference(t *testing.T) {
 	tape := nn.NewTape(nn.Inference, nil)
 	x := ones(tape, 50, 3)
 	for _, p := range []float64{0, 0.9, 7} {
-		y := tape.Branch(x, p, func(x *nn.Tensor, e nn.Epilogue) *nn.Tensor { return bodySame.Forward(tape, x, e) })
+		y := tape.Branch(x, p, plainBranch(tape))
 		for _, v := range floats(t, y) {
 			if v != 2 {
 				t.Fatalf("drop path %v: %v, want 2", p, v)

@@ -24,12 +24,8 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, db, dy, x []float32, s ke
 	if db != nil && len(db) != s.K {
 		panic(fmt.Sprintf("conv: the bias has %d elements, want %d", len(db), s.K))
 	}
-	f := chooseWeight(s)
-	sumsBias := f == direct && plain(s) && !suitsImages(s) // while it reads dy anyway
-	if db != nil && !sumsBias {
+	if f := chooseWeight(s); f != direct {
 		backwardBias(p, a, db, dy, s)
-	}
-	if f != direct {
 		c := winogradGradient{
 			winograd: winograd{form: f, n: s.N, h: s.H, w: s.W, c: s.C, oh: s.OutH(), ow: s.OutW(), k: s.K, padH: s.PadH, padW: s.PadW, src: x},
 			dy:       dy,
@@ -38,6 +34,7 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, db, dy, x []float32, s ke
 		return
 	}
 	if suitsImages(s) {
+		backwardBias(p, a, db, dy, s)
 		g := newImageGradient(p, a, s)
 		defer a.Put(g.memory)
 		g.chunks.run(p, a, dw, g.parts, func(sum []float32, chunk, part int) { g.part(a, sum, dy, x, chunk, part) })
@@ -45,7 +42,10 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, db, dy, x []float32, s ke
 	}
 	g := newGradient(p, a, s)
 	defer a.Put(g.memory)
-	if db != nil && sumsBias {
+	switch {
+	case !plain(s):
+		backwardBias(p, a, db, dy, s)
+	case db != nil: // on the way
 		g.bias = a.Get(g.chunks.n * s.K)
 		defer a.Put(g.bias)
 	}
@@ -55,19 +55,17 @@ func BackwardWeight(p *pool.Pool, a *kernel.Arena, dw, db, dy, x []float32, s ke
 	}
 }
 
-// backwardBias sums dy by itself.
+// backwardBias computes the gradient of a bias by itself, unless db is nil.
 func backwardBias(p *pool.Pool, a *kernel.Arena, db, dy []float32, s kernel.Conv) {
-	pixels := s.N * s.OutH() * s.OutW()
-	n := max(1, min(maxChunks, pixels/512))
-	size := (pixels + n - 1) / n
-	partial := a.Get(n * s.K)
-	defer a.Put(partial)
-	clear(partial)
-	p.Run(n, func(i, _ int) {
-		lo, hi := min(i*size, pixels), min((i+1)*size, pixels)
-		elementwise.ColumnSums(partial[i*s.K:][:s.K], dy[lo*s.K:hi*s.K], hi-lo, s.K)
+	if db == nil {
+		return
+	}
+	c, line := divide(s), s.OutW()*s.K
+	c.run(p, a, db, 1, func(sum []float32, chunk, _ int) {
+		first, last := c.chunk(chunk)
+		clear(sum)
+		elementwise.ColumnSums(sum, dy[first*line:last*line], (last-first)*s.OutW(), s.K)
 	})
-	addUp(p, db, partial, n)
 }
 
 // chunks of the N*OH lines of a result, whose number the shape alone decides.

@@ -86,19 +86,19 @@ func BatchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c in
 const sumRows = 32
 
 // rectify passes the gradient of some channels, rows that lie stride elements
-// apart, back through the ReLU whose output is y, unless that is nil.
-func rectify(dy, y []float32, rows, channels, stride int) {
+// apart from the given one on, back through the ReLU whose output is y, unless
+// that is nil.
+func rectify(dy, y []float32, from, rows, channels, stride int) {
 	if y == nil {
 		return
 	}
 	if channels == stride {
-		n := rows * stride
-		activation.ReLUBackwardFromOutput(dy[:n], dy[:n], y[:n])
-		return
+		rows, channels = 1, rows*channels
 	}
 	for r := range rows {
-		row := dy[r*stride:][:channels]
-		activation.ReLUBackwardFromOutput(row, row, y[r*stride:][:channels])
+		at := from + r*stride
+		row := dy[at:][:channels]
+		activation.ReLUBackwardFromOutput(row, row, y[at:][:channels])
 	}
 }
 

@@ -35,14 +35,6 @@ func from[T any](s []T, i int) *T {
 	return &s[i]
 }
 
-// tail is s[i:], nil for nil.
-func tail(s []float32, i int) []float32 {
-	if s == nil {
-		return nil
-	}
-	return s[i:]
-}
-
 func layerNorm(dst, x, gamma, beta, mean, rstd []float32, rows, c int, eps float32) {
 	if chosen == cpu.Generic {
 		LayerNormGeneric(dst, x, gamma, beta, mean, rstd, rows, c, eps)
@@ -146,7 +138,7 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 func batchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c int) {
 	switch chosen {
 	case cpu.Generic:
-		rectify(dy, y, rows, c, c)
+		rectify(dy, y, 0, rows, c, c)
 		BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
 		return
 	case cpu.AVX512:
@@ -156,7 +148,7 @@ func batchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c in
 			var block [2 * strip]float32
 			for r := 0; r < rows; r += sumRows {
 				at, n := r*c+j, min(sumRows, rows-r)
-				rectify(dy[at:], tail(y, at), n, width, c)
+				rectify(dy, y, at, n, width, c)
 				batchNormBackwardSumsAVX512(&total[0], &block[0], &dy[at], &x[at], &mean[j], &rstd[j], n, width, c)
 			}
 			addSums(sdy[j:], total[:width])
@@ -169,7 +161,7 @@ func batchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c in
 	for r0 := 0; r0 < rows; r0 += sumRows {
 		clear(block)
 		end := min(r0+sumRows, rows)
-		rectify(dy[r0*c:], tail(y, r0*c), end-r0, c, c)
+		rectify(dy, y, r0*c, end-r0, c, c)
 		for r := r0; r < end; r += step {
 			batchNormBackwardSumsAVX2(&block[0], &block[c], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, end-r), c)
 		}

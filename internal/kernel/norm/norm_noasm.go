@@ -13,7 +13,7 @@ func layerNormBackward(dx, dgamma, dbeta, dy, x, gamma, mean, rstd []float32, ro
 func moments(mean, m2 []float64, x []float32, rows, c int) { MomentsGeneric(mean, m2, x, rows, c) }
 
 func batchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c int) {
-	rectify(dy, y, rows, c, c)
+	rectify(dy, y, 0, rows, c, c)
 	BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
 }
 
