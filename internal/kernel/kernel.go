@@ -56,6 +56,28 @@ func (e *Epilogue[T]) Empty() bool {
 	return e == nil || e.Bias == nil && e.Scale == nil && e.Residual == nil && e.Act == Identity
 }
 
+// Columns is e for the n columns from the given one on of a result with all
+// columns: for a product of some of the columns.
+func (e *Epilogue[T]) Columns(from, n, all int) *Epilogue[T] {
+	if e == nil || n == all {
+		return e
+	}
+	part := *e
+	if part.ResidualStride == 0 {
+		part.ResidualStride = all
+	}
+	if part.Bias != nil {
+		part.Bias = part.Bias[from:][:n]
+	}
+	if part.Scale != nil {
+		part.Scale = part.Scale[from:][:n]
+	}
+	if part.Residual != nil {
+		part.Residual = part.Residual[from:]
+	}
+	return &part
+}
+
 // Row applies the epilogue to one row: y holds acc and receives the result,
 // r is its row number, c0 the column of y[0]. It is the definition that fused
 // forms must agree with.

@@ -80,7 +80,7 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kern
 	}
 	oh, ow := s.OutH(), s.OutW()
 	if s.Pointwise() {
-		multiply(p, dst, x, s.N*oh*ow, s.K, s.C, w.groups[0], epi)
+		gemm.MulOn(p, dst, s.K, s.N*oh*ow, gemm.Operand[float32]{Data: x, RowStride: s.C, ColStride: 1}, w.groups[0], epi)
 		return
 	}
 	if w.form != direct {
@@ -99,24 +99,6 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kern
 		weights: w.groups, epi: epi,
 	}
 	c.run(p, a)
-}
-
-// multiply computes dst [rows,n] from x [rows,k] and b [k,n].
-func multiply(p *pool.Pool, dst, x []float32, rows, n, k int, b *gemm.Packed, epi *kernel.Epilogue[float32]) {
-	if rows == 0 {
-		return
-	}
-	size := share(p, rows)
-	tasks := (rows + size - 1) / size
-	groups := split(p, tasks, tasksPerThread, b.Panels())
-	p.Run(tasks*groups, func(task, _ int) {
-		lo, g := task/groups*size, task%groups
-		hi := min(lo+size, rows)
-		from, to := cut(b.Panels(), groups, g), cut(b.Panels(), groups, g+1)
-		part := b.Columns(from, to)
-		gemm.Mul(dst[lo*n+from*panel:], n, hi-lo, gemm.Operand[float32]{Data: x[lo*k:], RowStride: k, ColStride: 1}, &part, false,
-			columns(epi, from*panel, part.N(), n), lo)
-	})
 }
 
 // Every thread should find so many tasks, that they end at about the same time,
@@ -154,25 +136,3 @@ func cut(panels, n, i int) int {
 
 // together is how often panels are multiplied, as many at once as can be.
 func together(panels int) int { return (panels + sizes().panels - 1) / sizes().panels }
-
-// columns is e for the n columns from the given one on of a result with all
-// columns.
-func columns(e *kernel.Epilogue[float32], from, n, all int) *kernel.Epilogue[float32] {
-	if e == nil || n == all {
-		return e
-	}
-	part := *e
-	if part.ResidualStride == 0 {
-		part.ResidualStride = all
-	}
-	if part.Bias != nil {
-		part.Bias = part.Bias[from:][:n]
-	}
-	if part.Scale != nil {
-		part.Scale = part.Scale[from:][:n]
-	}
-	if part.Residual != nil {
-		part.Residual = part.Residual[from:]
-	}
-	return &part
-}

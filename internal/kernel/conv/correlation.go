@@ -33,8 +33,9 @@ func (x axis) inside() bool { return x.first >= 0 && x.first+x.span(x.out) <= x.
 //
 // A task takes some lines of an image or some whole images. Where the filters
 // reach into the padding it copies their source, zeros around it, to memory
-// small enough for the second cache; then every window is KH runs of KW*C
-// neighbouring elements, and the product gathers them from there.
+// small enough for the second cache, or for tasks with some of the filters each
+// once for all; then every window is KH runs of KW*C neighbouring elements, and
+// the product gathers them from there.
 type correlation struct {
 	n                           int
 	h, w                        axis
@@ -118,19 +119,33 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 	}
 
 	tasks := (c.n + images - 1) / images * bands
-	perThread := tasksPerThread
-	if !direct {
-		perThread = 2 // each copies
+	parts := split(p, tasks, tasksPerThread, c.weights[0].Panels())
+	at := func(task int) (n0, l0 int) { return task / bands * images, task % bands * lines }
+	var padded []float32 // of all tasks, if several parts of the filters meet it
+	if !direct && parts > 1 {
+		padded = a.Get(max(tasks*images*image, 1))
+		defer a.Put(padded)
+		span := c.h.span(lines)
+		p.Split(tasks*images*span, 1<<13/line+1, func(lo, hi, _ int) {
+			for i := lo; i < hi; i++ {
+				task, img, l := i/(images*span), i/span%images, i%span
+				if n0, l0 := at(task); n0+img < c.n {
+					c.pad(padded[task*images*image+img*image+l*line:], n0+img, c.h.first+l0*c.h.stride+l, 1, width)
+				}
+			}
+		})
 	}
-	parts := split(p, tasks, perThread, c.weights[0].Panels())
 	p.Run(tasks*parts, func(task, _ int) {
 		task, part := task/parts, task%parts
-		n0, l0 := task/bands*images, task%bands*lines
+		n0, l0 := at(task)
 		ni, nl := min(images, c.n-n0), min(lines, c.h.out-l0)
 		var src []float32
-		if direct {
+		switch {
+		case direct:
 			src = c.src[(n0*c.h.in+c.h.first+l0*c.h.stride)*line+c.w.first*c.c:]
-		} else {
+		case padded != nil:
+			src = padded[task*images*image:][:max(ni*image, 1)]
+		default:
 			src = a.Get(max(ni*image, 1))
 			defer a.Put(src)
 			for i := range ni {
@@ -145,7 +160,7 @@ func (c *correlation) run(p *pool.Pool, a *kernel.Arena) {
 			b := w.Columns(from, to)
 			from = from*panel + g*kg
 			gemm.MulGather(dst[from:], 0, outAt[:rows], gemm.Gather{Data: src[g*cg:], Rows: rowAt[:rows], Runs: runAt, Run: run, Step: 1},
-				&b, c.accumulate, columns(c.epi, from, b.N(), c.k), row0)
+				&b, c.accumulate, c.epi.Columns(from, b.N(), c.k), row0)
 		}
 	})
 }

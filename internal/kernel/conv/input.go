@@ -78,7 +78,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		p.Split(s.K, 1<<16/s.C+1, func(lo, hi, _ int) {
 			packed.SetRows(lo, gemm.Operand[float32]{Data: w[lo*s.C:], RowStride: s.C, ColStride: 1}, hi-lo)
 		})
-		multiply(p, dx, dy, s.N*s.H*s.W, s.C, s.K, packed, epi)
+		gemm.MulOn(p, dx, s.C, s.N*s.H*s.W, gemm.Operand[float32]{Data: dy, RowStride: s.K, ColStride: 1}, packed, epi)
 		return
 	}
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()

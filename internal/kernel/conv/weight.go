@@ -128,6 +128,8 @@ type gradient struct {
 
 	blocks int // of a group's output channels
 	rows   int // in a block; the last may have fewer
+	bands  int // of a pointwise convolution's input channels
+	cols   int // in a band; the last may have fewer
 
 	runs   int  // pieces of a filter that are products of their own
 	taps   int  // of them in a line of the filter
@@ -166,15 +168,19 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 		g.runs, g.taps, g.run = s.KH*s.KW, s.KW, s.C/s.Groups
 	}
 
-	// As many blocks as leave every thread some work: they change no sum, and
-	// each copies what it reads of x.
-	g.blocks = 1
-	if threads := p.Threads(); threads > 1 {
-		tasks := g.chunks.n * g.runs
-		g.blocks = max(1, min((2*threads+tasks-1)/tasks, (kg+minBlock-1)/minBlock))
+	if g.bands, g.cols = 1, s.C; plain(s) {
+		g.share(p)
+	} else {
+		// As many blocks as leave every thread some work: they change no sum, and
+		// each copies what it reads of x.
+		g.blocks = 1
+		if threads := p.Threads(); threads > 1 {
+			tasks := g.chunks.n * g.runs
+			g.blocks = max(1, min((2*threads+tasks-1)/tasks, (kg+minBlock-1)/minBlock))
+		}
+		g.rows = (kg + g.blocks - 1) / g.blocks
+		g.blocks = (kg + g.rows - 1) / g.rows
 	}
-	g.rows = (kg + g.blocks - 1) / g.blocks
-	g.blocks = (kg + g.rows - 1) / g.rows
 
 	switch {
 	case g.panels:
@@ -214,6 +220,24 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 	return g
 }
 
+// share divides the channels of a pointwise convolution among p's threads.
+// Blocks of output channels and bands of input channels copy what they read of
+// dy and of x.
+func (g *gradient) share(p *pool.Pool) {
+	const (
+		copied = 1    // cycle for an element
+		task   = 2000 // cycles to hand a task out and to begin it
+		wide   = 2 * panel
+	)
+	pixels := float64(g.lines * g.ow)
+	rows, cols := (g.s.K+panelA-1)/panelA, (g.s.C+wide-1)/wide
+	r, c := p.Grid(g.chunks.n, rows, cols, func(rows, cols int) float64 {
+		return task + pixels*(float64(rows*panelA*cols)+copied*float64(rows*panelA+cols*wide))
+	})
+	g.rows, g.cols = (rows+r-1)/r*panelA, (cols+c-1)/c*wide
+	g.blocks, g.bands = (g.s.K+g.rows-1)/g.rows, (g.s.C+g.cols-1)/g.cols
+}
+
 // plain reports whether each pixel of the result has one of the source.
 func plain(s kernel.Conv) bool {
 	return s.KH == 1 && s.KW == 1 && s.PadH == 0 && s.PadW == 0 && s.Groups == 1
@@ -227,13 +251,13 @@ func even(n, most int) int {
 }
 
 // parts is the number of independent parts of dw.
-func (g *gradient) parts() int { return g.blocks * g.runs }
+func (g *gradient) parts() int { return g.blocks * g.bands * g.runs }
 
 // part computes the given part of dw from the given chunk of lines.
 func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part int) {
 	s := g.s
 	cg, kg := s.C/s.Groups, s.K/s.Groups
-	block, run := part/g.runs, part%g.runs
+	block, band, run := part/(g.bands*g.runs), part/g.runs%g.bands, part%g.runs
 	k0 := block * g.rows
 	rows := min(g.rows, kg-k0)
 	kh, kw := run/g.taps, run%g.taps
@@ -241,10 +265,11 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 	first, last := g.chunk(chunk)
 	if plain(s) {
 		var db []float32
-		if g.bias != nil {
+		if g.bias != nil && band == 0 {
 			db = g.bias[chunk*s.K+k0:][:rows]
 		}
-		g.pointwise(arena, dst, db, dy, x, first*g.ow, last*g.ow, k0, rows)
+		c0 := band * g.cols
+		g.pointwise(arena, dst[c0:], db, dy, x, first*g.ow, last*g.ow, k0, rows, c0, min(g.cols, s.C-c0))
 		return
 	}
 
@@ -298,15 +323,16 @@ func (g *gradient) part(arena *kernel.Arena, dw, dy, x []float32, chunk, part in
 // turned is the number of elements in a copy of so many channels of dy.
 func (g *gradient) turned(rows int) int { return (rows + panelA - 1) / panelA * g.planeA }
 
-// pointwise computes the rows [k0,k0+rows) of dw for a filter of one tap from
-// the pixels [from,to) of the result: a piece at a time, which is copied to
-// where its pixels do not push each other out of the caches. Copies of 192
+// pointwise computes the rows [k0,k0+rows) and columns [c0,c0+cols) of dw, which
+// begins there, for a filter of one tap from the pixels [from,to) of the result:
+// a piece at a time, which is copied to where its pixels do not push each other
+// out of the caches. Copies of 192
 // pixels were the best of 128 to 800; the sum in dw is fetched for each. db,
 // unless it is nil, receives the sum of dy's copies.
-func (g *gradient) pointwise(arena *kernel.Arena, dw, db, dy, x []float32, from, to, k0, rows int) {
+func (g *gradient) pointwise(arena *kernel.Arena, dw, db, dy, x []float32, from, to, k0, rows, c0, cols int) {
 	s := g.s
 	plane := g.piece*panel | panel
-	memory := arena.Get((s.C+panel-1)/panel*plane + g.turned(rows))
+	memory := arena.Get((cols+panel-1)/panel*plane + g.turned(rows))
 	defer arena.Put(memory)
 	b, a := memory[:len(memory)-g.turned(rows)], memory[len(memory)-g.turned(rows):]
 	sums := panelSums{arena.Get((len(db) + panelA - 1) / panelA * sumLanes)}
@@ -322,11 +348,11 @@ func (g *gradient) pointwise(arena *kernel.Arena, dw, db, dy, x []float32, from,
 			line, left := q/g.ow, g.ow-q%g.ow
 			left = min(left, n-i)
 			in := ((line/g.oh*s.H+line%g.oh*s.StrideH)*s.W + q%g.ow*s.StrideW) * s.C
-			gemm.CopyPanels(b[i*panel:], plane, panel, x[in:], s.C, s.StrideW*s.C, left)
+			gemm.CopyPanels(b[i*panel:], plane, panel, x[in+c0:], cols, s.StrideW*s.C, left)
 			i += left
 		}
 		gemm.MulLines(dw, s.C, gemm.Gather{Data: a, Rows: g.rowAt[:rows], Runs: start[:], Run: n, Step: panelA},
-			gemm.Lines{Data: b, Runs: start[:], Step: panel, N: s.C, Panel: plane, Next: g.next(dy, x, at+n, to, rows)}, at > from)
+			gemm.Lines{Data: b, Runs: start[:], Step: panel, N: cols, Panel: plane, Next: g.next(dy, x, at+n, to, rows, cols)}, at > from)
 	}
 	sums.write(db)
 }
@@ -360,12 +386,12 @@ func (s panelSums) write(db []float32) {
 
 // next is what [gradient.pointwise] copies from the pixels [at,to), if that is
 // a piece of dy or of x.
-func (g *gradient) next(dy, x []float32, at, to, rows int) (next [2][]float32) {
+func (g *gradient) next(dy, x []float32, at, to, rows, cols int) (next [2][]float32) {
 	s, n := g.s, max(0, min(g.piece, to-at))
 	if rows == s.K {
 		next[0] = dy[at*s.K:][:n*s.K]
 	}
-	if s.StrideH == 1 && s.StrideW == 1 {
+	if cols == s.C && s.StrideH == 1 && s.StrideW == 1 {
 		next[1] = x[at*s.C:][:n*s.C]
 	}
 	return next

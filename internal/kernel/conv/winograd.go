@@ -1,6 +1,7 @@
 package conv
 
 import (
+	"math"
 	"runtime"
 	"sync/atomic"
 
@@ -72,35 +73,37 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 		return
 	}
 	c.pitch = (c.c + 7) / 8 * 8
-	sizes := sizes()
-	most := min(sizes.tiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
-	blocks := (tiles + most - 1) / most
-	size := (tiles + blocks - 1) / blocks
-	if blocks > 3 {
-		size = (size + sizes.rows - 1) / sizes.rows * sizes.rows // no small tiles in the products
-		blocks = (tiles + size - 1) / size
+	most := min(sizes().tiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
+	blocks, groups := (tiles+most-1)/most, 1
+	if blocks < tasksPerThread*p.Threads() {
+		blocks, groups = c.grid(p, tiles, most)
 	}
+	size := (tiles + blocks - 1) / blocks
+	if rows := sizes().rows; size > rows && (blocks > 3 || p.Threads() > 1) {
+		size = (size + rows - 1) / rows * rows // no small tiles in the products
+	}
+	blocks = (tiles + size - 1) / size
 	part := apart(size * c.pitch)
 	source := c.form.parts() * part
 	panels := c.filters.Panels()
 
-	if threads := p.Threads(); threads == 1 || blocks%threads == 0 || blocks >= 4*threads {
-		p.Run(blocks, func(task, _ int) {
+	if groups == 1 {
+		p.Run(blocks, func(block, _ int) {
 			v := a.Get(source)
 			defer a.Put(v)
-			lo, hi := task*size, min((task+1)*size, tiles)
+			lo, hi := block*size, min((block+1)*size, tiles)
 			c.input(a, v, part, lo, lo, hi)
 			c.output(a, v, part, lo, hi, 0, panels)
 		})
 		return
 	}
-	// Few blocks: threads share them, the transforms first. Tasks are taken in
-	// order, so whoever multiplies waits at most for what others have begun.
+	// Threads share the panels of a block, which they transform first. Tasks are
+	// taken in order, so whoever multiplies waits at most for what others have
+	// begun.
 	const few = 8
 	v := a.Get(blocks * source)
 	defer a.Put(v)
 	pieces := (size + few - 1) / few
-	groups := min(together(panels), (2*tasksPerThread*p.Threads()+blocks-1)/blocks)
 	done := make([]atomic.Int32, blocks)
 	p.InOrder(blocks*(pieces+groups), func(task, _ int) {
 		if task < blocks*pieces {
@@ -119,6 +122,34 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 		lo := block * size
 		c.output(a, v[block*source:][:source], part, lo, min(lo+size, tiles), cut(panels, groups, g), cut(panels, groups, g+1))
 	})
+}
+
+// grid says into how many blocks the tiles and into how many groups the panels
+// of filters are divided among threads that would have few blocks of the
+// largest size.
+func (c *winograd) grid(p *pool.Pool, tiles, most int) (blocks, groups int) {
+	sizes := sizes()
+	rows, all := (tiles+sizes.rows-1)/sizes.rows, together(c.filters.Panels())
+	blocks, groups = p.Grid(1, rows, all, func(rows, cols int) float64 {
+		if rows > (most+sizes.rows-1)/sizes.rows {
+			return math.Inf(1)
+		}
+		// A product of each part, and the part's transforms, vector by vector: C
+		// channels on the way in, of which tasks with some of the panels do a share,
+		// but then they come from afar, and the panels on the way out.
+		const (
+			vector  = 4   // cycles
+			element = 0.8 // of the source, from thread to thread
+		)
+		tiles := float64(rows * sizes.rows)
+		in := vector * tiles * float64(c.c) / panel
+		if cols < all {
+			in = (in + element*tiles*float64(c.c)) * float64(cols) / float64(all)
+		}
+		out := vector * tiles * float64(cols*sizes.panels)
+		return gemm.Cost(rows, cols, c.c, c.form.parts()) + float64(c.form.parts())*(in+out)
+	})
+	return max(blocks, (tiles+most-1)/most), groups
 }
 
 // input transforms the source of the tiles [lo,hi) into v, where the first tile

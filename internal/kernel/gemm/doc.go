@@ -34,6 +34,11 @@
 // the roundings of kernel.Epilogue; other activations follow when a block of
 // rows is complete and have the accuracy of package activation.
 //
+// # Threads
+//
+// [MulOn] cuts a product into rows and columns for several threads, which
+// [Cost] estimates.
+//
 // # Other operands
 //
 // [MulGather] finds A's rows and the runs of its columns through tables, which

@@ -57,8 +57,8 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 				norm.LayerNorm(in[lo*c:hi*c], x[lo*c:hi*c], l.Gamma, l.Beta, nil, nil, hi-lo, c, l.Epsilon)
 			})
 		}
-		multiply(p, hidden, h+pad, rows, in, c, l.W1, first)
-		multiply(p, dst, out, rows, hidden, h+pad, l.W2, second)
+		gemm.MulOn(p, hidden, h+pad, rows, gemm.Operand[float32]{Data: in, RowStride: c, ColStride: 1}, l.W1, first)
+		gemm.MulOn(p, dst, out, rows, gemm.Operand[float32]{Data: hidden, RowStride: h + pad, ColStride: 1}, l.W2, second)
 		return
 	}
 	tiles, pieces := divide(rows, h, p.Threads())
@@ -94,33 +94,6 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 // nearWeights is up to how many elements the weights of a layer stay in the
 // second cache, so that the next rows are what should be fetched early.
 const nearWeights = 1 << 16
-
-// multiply computes all rows of dst from x, columns shared among the threads:
-// for so few rows that weights take longer to arrive than to be used, and
-// should pass once.
-func multiply(p *pool.Pool, dst []float32, ldc, rows int, x []float32, ldx int, w *gemm.Packed, e *kernel.Epilogue[float32]) {
-	const (
-		panel = 16        // columns of a gemm.Packed
-		unit  = 2 * panel // that AVX-512 takes at once
-		parts = 4         // for each thread
-	)
-	units := (w.N() + unit - 1) / unit
-	p.Split(units, (units+parts*p.Threads()-1)/(parts*p.Threads()), func(lo, hi, _ int) {
-		from := lo * unit
-		columns := w.Columns(lo*unit/panel, min(hi*unit/panel, w.Panels()))
-		part := *e
-		if part.Bias != nil {
-			part.Bias = part.Bias[from:]
-		}
-		if part.Scale != nil {
-			part.Scale = part.Scale[from:]
-		}
-		if part.Residual != nil {
-			part.Residual, part.ResidualStride = part.Residual[from:], w.N()
-		}
-		gemm.Mul(dst[from:], ldc, rows, gemm.Operand[float32]{Data: x, RowStride: ldx, ColStride: 1}, &columns, false, &part, 0)
-	})
-}
 
 // pad keeps the rows of the hidden layer from falling on the same cache sets:
 // their number of elements is often a power of two times three.
