@@ -75,11 +75,13 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 	c.pitch = (c.c + 7) / 8 * 8
 	most := min(sizes().tiles, max(minTiles, maxSource/(c.form.parts()*c.pitch)))
 	blocks, groups := (tiles+most-1)/most, 1
-	if blocks < tasksPerThread*p.Threads() {
+	few := blocks < tasksPerThread*p.Threads()
+	if few {
 		blocks, groups = c.grid(p, tiles, most)
 	}
 	size := (tiles + blocks - 1) / blocks
-	if rows := sizes().rows; size > rows && (blocks > 3 || p.Threads() > 1) {
+	if !few {
+		rows := sizes().rows
 		size = (size + rows - 1) / rows * rows // no small tiles in the products
 	}
 	blocks = (tiles + size - 1) / size
@@ -100,18 +102,18 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 	// Threads share the panels of a block, which they transform first. Tasks are
 	// taken in order, so whoever multiplies waits at most for what others have
 	// begun.
-	const few = 8
+	const some = 8 // tiles
 	v := a.Get(blocks * source)
 	defer a.Put(v)
-	pieces := (size + few - 1) / few
+	pieces := (size + some - 1) / some
 	done := make([]atomic.Int32, blocks)
 	p.InOrder(blocks*(pieces+groups), func(task, _ int) {
 		if task < blocks*pieces {
 			block := task / pieces
 			defer done[block].Add(1) // also in a panic, lest others wait forever
 			first := block * size
-			lo := first + task%pieces*few
-			c.input(a, v[block*source:][:source], part, first, lo, min(lo+few, first+size, tiles))
+			lo := first + task%pieces*some
+			c.input(a, v[block*source:][:source], part, first, lo, min(lo+some, first+size, tiles))
 			return
 		}
 		task -= blocks * pieces
