@@ -133,8 +133,8 @@ func (p *Pool) run(tasks, shares int, fn func(task, worker int)) {
 	shares = min(shares, tasks)
 	j := &job{fn: fn, shares: make([]share, shares)}
 	for i := range j.shares {
-		j.shares[i].next.Store(int64(i * tasks / shares))
-		j.shares[i].end = int64((i + 1) * tasks / shares)
+		j.shares[i].next.Store(int64(Cut(tasks, shares, i)))
+		j.shares[i].end = int64(Cut(tasks, shares, i+1))
 	}
 	p.crew.run(j, tasks)
 	if f := j.fault.Load(); f != nil {

@@ -131,7 +131,7 @@ func split(p *pool.Pool, tasks, perThread, panels int) int {
 // cut is where the i-th of n shares of the panels begins: those that are
 // multiplied at once stay together.
 func cut(panels, n, i int) int {
-	return min(i*together(panels)/n*sizes().panels, panels)
+	return min(pool.Cut(together(panels), n, i)*sizes().panels, panels)
 }
 
 // together is how often panels are multiplied, as many at once as can be.

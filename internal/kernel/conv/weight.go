@@ -326,9 +326,8 @@ func (g *gradient) turned(rows int) int { return (rows + panelA - 1) / panelA * 
 // pointwise computes the rows [k0,k0+rows) and columns [c0,c0+cols) of dw, which
 // begins there, for a filter of one tap from the pixels [from,to) of the result:
 // a piece at a time, which is copied to where its pixels do not push each other
-// out of the caches. Copies of 192
-// pixels were the best of 128 to 800; the sum in dw is fetched for each. db,
-// unless it is nil, receives the sum of dy's copies.
+// out of the caches. Copies of 192 pixels were the best of 128 to 800; the sum in
+// dw is fetched for each. db, unless it is nil, receives the sum of dy's copies.
 func (g *gradient) pointwise(arena *kernel.Arena, dw, db, dy, x []float32, from, to, k0, rows, c0, cols int) {
 	s := g.s
 	plane := g.piece*panel | panel

@@ -78,7 +78,7 @@ func (c *winogradGradient) divide() {
 
 // group computes the dw of a group of tiles.
 func (c *winogradGradient) group(p *pool.Pool, a *kernel.Arena, dw []float32, group int) {
-	first, end := group*c.tiles/c.groups, (group+1)*c.tiles/c.groups
+	first, end := pool.Cut(c.tiles, c.groups, group), pool.Cut(c.tiles, c.groups, group+1)
 	parts := c.form.parts()
 	most := max(maxGradient, parts*c.k*c.c/2) // where the sums are large, fewer passes over them
 	size := min(end-first, max(minGradientTiles, most/(parts*max(c.pitch, c.dPitch))))

@@ -46,6 +46,7 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 	first := &kernel.Epilogue[float32]{Bias: l.B1, Act: l.Act}
 	second := &kernel.Epilogue[float32]{Bias: l.B2, Scale: l.Scale, Residual: residual}
 	if threads := p.Threads(); threads > 1 && rows < minRows*threads {
+		// So few rows that all weights would pass once more for each thread.
 		hidden := a.Get(rows * (h + pad))
 		defer a.Put(hidden)
 		in := x
@@ -63,7 +64,7 @@ func Forward(p *pool.Pool, a *kernel.Arena, dst, x, residual []float32, rows int
 	}
 	tiles, pieces := divide(rows, h, p.Threads())
 	p.Run(pieces, func(i, _ int) {
-		lo, hi := i*tiles/pieces*gemm.TileRows(), min((i+1)*tiles/pieces*gemm.TileRows(), rows)
+		lo, hi := pool.Cut(tiles, pieces, i)*gemm.TileRows(), min(pool.Cut(tiles, pieces, i+1)*gemm.TileRows(), rows)
 		n := hi - lo
 		hidden := a.Get(n * (h + pad))
 		defer a.Put(hidden)
