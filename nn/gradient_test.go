@@ -362,29 +362,31 @@ func TestResultsDoNotDependOnThreads(t *testing.T) {
 // agree in value.
 func TestFusedEpiloguesAgreeWithTheirSteps(t *testing.T) {
 	acts := []nn.Activation{nn.Identity, nn.ReLU, nn.GELU, nn.SiLU}
-	for _, depthwise := range []bool{false, true} {
+	for _, kind := range []struct {
+		name                   string
+		channels, taps, groups int
+	}{{"3x3", 6, 3, 1}, {"depthwise", 6, 3, 6}, {"pointwise", 32, 1, 1}} {
+		const side = 15 // so that pointwise products have several blocks of rows
+		n := kind.channels
 		for _, act := range acts {
 			for bits := range 16 {
 				norm, scale, residual, last := bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
-				name := fmt.Sprintf("depthwise=%v act=%v norm=%v scale=%v residual=%v last=%v", depthwise, act, norm, scale, residual, last)
+				name := fmt.Sprintf("%s act=%v norm=%v scale=%v residual=%v last=%v", kind.name, act, norm, scale, residual, last)
 				s := nn.NewScope()
-				c := nn.ConvConfig{In: 6, Out: 6, Kernel: nn.Square(3), Padding: 1, Bias: !norm}
-				if depthwise {
-					c.Groups = 6
-				}
+				c := nn.ConvConfig{In: n, Out: n, Kernel: nn.Square(kind.taps), Padding: kind.taps / 2, Groups: kind.groups, Bias: !norm}
 				conv := nn.NewConv(s.Sub("c"), c)
-				bn := nn.NewBatchNorm(s.Sub("bn"), nn.BatchNormConfig{Channels: 6, WeightInit: nn.Normal(1)})
-				gamma := s.Param("gamma", nn.Normal(1), 6)
+				bn := nn.NewBatchNorm(s.Sub("bn"), nn.BatchNormConfig{Channels: n, WeightInit: nn.Normal(1)})
+				gamma := s.Param("gamma", nn.Normal(1), n)
 				m := newLayer(s, nil)
 				nn.Initialize(m, 1)
-				copy(bn.Mean.Data(), normal(6, 8))
+				copy(bn.Mean.Data(), normal(n, 8))
 				for i := range bn.Var.Data() {
 					bn.Var.Data()[i] = float32(i + 1)
 				}
-				copy(bn.Bias.Data(), normal(6, 9))
-				in, side := normal(6*25, 10), normal(6*25, 11)
+				copy(bn.Bias.Data(), normal(n, 9))
+				in, rest := normal(n*side*side, 10), normal(n*side*side, 11)
 
-				tape := nn.NewTape(nn.Inference, nil)
+				tape := nn.NewTape(nn.Inference, nn.NewDevice(nn.DeviceOptions{Threads: 1}))
 				e := nn.Epilogue{Act: act, ActLast: last}
 				if norm {
 					e.Norm = bn
@@ -393,13 +395,13 @@ func TestFusedEpiloguesAgreeWithTheirSteps(t *testing.T) {
 					e.Scale = gamma
 				}
 				if residual {
-					e.Residual = tape.Activate(tape.InputFloats(side, 1, 5, 5, 6), nn.SiLU)
+					e.Residual = tape.Activate(tape.InputFloats(rest, 1, side, side, n), nn.SiLU)
 				}
-				x := tape.InputFloats(in, 1, 5, 5, 6)
+				x := tape.InputFloats(in, 1, side, side, n)
 				got := slices.Clone(floats(t, conv.Forward(tape, x, e)))
 				tape.Reset()
 
-				y := conv.Forward(tape, tape.InputFloats(in, 1, 5, 5, 6), nn.Epilogue{})
+				y := conv.Forward(tape, tape.InputFloats(in, 1, side, side, n), nn.Epilogue{})
 				if norm {
 					y = bn.Forward(tape, y, nn.Identity)
 				}
@@ -410,7 +412,7 @@ func TestFusedEpiloguesAgreeWithTheirSteps(t *testing.T) {
 					y = tape.Scale(y, gamma)
 				}
 				if residual {
-					y = tape.Add(y, tape.Activate(tape.InputFloats(side, 1, 5, 5, 6), nn.SiLU))
+					y = tape.Add(y, tape.Activate(tape.InputFloats(rest, 1, side, side, n), nn.SiLU))
 				}
 				if last {
 					y = tape.Activate(y, act)

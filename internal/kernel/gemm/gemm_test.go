@@ -227,16 +227,20 @@ func apply(e *kernel.Epilogue[float32], y []float32, r int) {
 
 func TestResidualMayBeTheDestination(t *testing.T) {
 	eachVariant(t, func(t *testing.T) {
-		const m, n = 101, 39
-		for _, k := range []int{0, 9, 300, 600} {
-			for _, act := range []kernel.Activation{kernel.Identity, kernel.ReLU, kernel.GELU} {
-				a, b := layout{}.operand(t, m, k, 1), layout{}.operand(t, k, n, 2)
-				e := epilogue(n, m+2, act, k == 9)
-				dst, want := slices.Clone(e.Residual), slices.Clone(e.Residual)
-				Mul(want[2*n:], n, m, a, Pack(b, k, n), false, e, 2)
-				e.Residual = dst
-				Mul(dst[2*n:], n, m, a, Pack(b, k, n), false, e, 2)
-				kerneltest.Equal(t, fmt.Sprintf("in place, k=%d %v", k, act), dst, want)
+		// Rows of one block and of several, the next of which are fetched early;
+		// columns of panels that are full and that are not.
+		for _, size := range [][2]int{{101, 39}, {401, 39}, {401, 16}, {401, 32}, {401, 64}} {
+			m, n := size[0], size[1]
+			for _, k := range []int{0, 9, 300, 600} {
+				for _, act := range []kernel.Activation{kernel.Identity, kernel.ReLU, kernel.GELU} {
+					a, b := layout{}.operand(t, m, k, 1), layout{}.operand(t, k, n, 2)
+					e := epilogue(n, m+2, act, k == 9)
+					dst, want := slices.Clone(e.Residual), slices.Clone(e.Residual)
+					Mul(want[2*n:], n, m, a, Pack(b, k, n), false, e, 2)
+					e.Residual = dst
+					Mul(dst[2*n:], n, m, a, Pack(b, k, n), false, e, 2)
+					kerneltest.Equal(t, fmt.Sprintf("in place, %d x %d x %d %v", m, k, n, act), dst, want)
+				}
 			}
 		}
 	})

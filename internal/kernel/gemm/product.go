@@ -191,7 +191,7 @@ func (p *product) mul(dst []float32) {
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
 	size := sizes().blockRows(p.m)
-	following := p.share == 0 && p.follows()
+	following := p.share == 0 && !inPlace && p.follows()
 	for i0 := 0; i0 < p.m; i0 += size {
 		rows := min(size, p.m-i0)
 		if following {
