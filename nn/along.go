@@ -45,7 +45,7 @@ func (o *alongOp) backward(t *Tape, n *node) {
 	t.paramGrad(o.w, dw)
 	if x.needs {
 		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
-			t.b.ConvBackwardInput(dx, dy, t.param(o.w), o.g, accumulate)
+			t.b.ConvBackwardInput(dx, dy, t.param(o.w), o.g, accumulate, device.Norms{})
 		})
 	}
 }

@@ -170,6 +170,8 @@ type convOp struct {
 	l *Conv
 	g kernel.Conv
 	e Epilogue // inference only
+
+	norm *batchNormOp // training: what comes next and wants the result's moments
 }
 
 func (o *convOp) kind() string       { return "convolution" }
@@ -190,6 +192,9 @@ func (o *convOp) forward(t *Tape, n *node) {
 	if t.mode == Training {
 		w := t.packConv(o.l.Weight, o.g)
 		e.Bias = t.param(o.l.Bias)
+		if o.norm != nil {
+			e.Mean, e.Variance = o.norm.statistics(t)
+		}
 		t.b.Conv(dst, n.in[0].buf, w, o.g, e)
 		return
 	}
@@ -231,17 +236,26 @@ func (l *Conv) fold(t *Tape, g kernel.Conv, bn *BatchNorm) packed {
 	return packed{t.b.PackConv(nil, w, g), t.b.Wrap(bias)}
 }
 
-func (o *convOp) backward(t *Tape, n *node) {
-	dy := n.out.grad.buf
+func (o *convOp) backward(t *Tape, n *node) { o.gradients(t, n, n.out.grad.buf, device.Norms{}) }
+
+// gradients is backward for the gradient dy, which a norm after the convolution
+// may still have to find.
+func (o *convOp) gradients(t *Tape, n *node, dy device.Buffer, norms device.Norms) {
 	w, x := o.l.Weight, n.in[0]
+	switch {
+	case x.needs:
+		if bn, ok := x.made().(*batchNormOp); ok && x.lastGrad() {
+			norms.Input = bn.sums(t, x.from)
+		}
+		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
+			t.b.ConvBackwardInput(dx, dy, t.param(w), o.g, accumulate, norms)
+		})
+	case norms.Output != nil:
+		t.b.BatchNormBackward(dy, norms.DY, *norms.Output, n.out.rows(), n.out.channels())
+	}
 	dw := t.b.Alloc(w.Len())
 	db := t.allocGrad(o.l.Bias)
 	t.b.ConvBackwardWeight(dw, db, dy, x.buf, o.g)
 	t.paramGrad(w, dw)
 	t.paramGrad(o.l.Bias, db)
-	if x.needs {
-		t.intoGrad(x, func(dx device.Buffer, accumulate bool) {
-			t.b.ConvBackwardInput(dx, dy, t.param(w), o.g, accumulate)
-		})
-	}
 }

@@ -62,3 +62,6 @@ func (e Epilogue) WithSamples(sample []float32) Epilogue {
 	e.sample = sample
 	return e
 }
+
+// Add is l.Forward with a residual, and ReLU after it.
+func (l *BatchNorm) Add(t *Tape, x, residual *Tensor) *Tensor { return l.apply(t, x, residual, true) }

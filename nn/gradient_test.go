@@ -358,6 +358,85 @@ func TestResultsDoNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// A convolution's backward step goes on with those of the norms beside it, and
+// its forward step with the moments of its result, where it may. A gradient that
+// somebody wants to see, or a result that is there already, keeps them apart.
+func TestNormsBesideConvolutionsAgreeWithTheirSteps(t *testing.T) {
+	s := nn.NewScope()
+	unit := func(name string, in, out, taps, groups int, stride int) (*nn.Conv, *nn.BatchNorm) {
+		c := nn.ConvConfig{In: in, Out: out, Kernel: nn.Square(taps), Padding: taps / 2, Groups: groups, Stride: stride}
+		return nn.NewConv(s.Sub(name, "conv"), c), nn.NewBatchNorm(s.Sub(name, "norm"), nn.BatchNormConfig{Channels: out})
+	}
+	c1, n1 := unit("reduce", 24, 40, 1, 1, 1)
+	c2, n2 := unit("middle", 40, 40, 3, 1, 1)
+	c3, n3 := unit("expand", 40, 24, 1, 1, 1)
+	c4, n4 := unit("depthwise", 24, 24, 3, 24, 1)
+	c5, n5 := unit("smaller", 24, 32, 1, 1, 2)
+	m := newLayer(s, nil)
+	nn.Initialize(m, 3)
+	start, err := nn.Clone(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := dense(5, 2, 23, 21, 24).Data().([]float32)
+	w := dense(6, 2*12*11, 32).Data().([]float32)
+	for _, threads := range []int{1, 2, 5} {
+		var want map[string][]float32
+		for _, apart := range []bool{true, false} {
+			if err := nn.Load(m, start, nn.LoadOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			dev := nn.NewDevice(nn.DeviceOptions{Threads: threads})
+			tape := nn.NewTape(nn.Training, dev)
+			see := func(x *nn.Tensor) *nn.Tensor {
+				if apart {
+					x.WantGradient()
+				}
+				return x
+			}
+			conv := func(c *nn.Conv, x *nn.Tensor) *nn.Tensor {
+				y := see(c.Forward(tape, x, nn.Epilogue{}))
+				if apart {
+					if err := tape.Eval(y); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return y
+			}
+			in := tape.InputFloats(x, 2, 23, 21, 24).WantGradient()
+			y := see(n1.Forward(tape, conv(c1, in), nn.ReLU))
+			y = see(n2.Forward(tape, conv(c2, y), nn.ReLU))
+			y = see(n3.Add(tape, conv(c3, y), in))
+			z := see(n4.Forward(tape, conv(c4, y), nn.Identity))
+			z = tape.Add(z, y) // a second reader of y
+			z = n5.Forward(tape, conv(c5, see(z)), nn.GELU)
+			if err := tape.Backward(tape.Dot(z, w)); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string][]float32{"input": slices.Clone(in.Gradient())}
+			for _, p := range m.Params() {
+				switch p.Kind() {
+				case nn.Learnable:
+					got["gradient of "+p.Name()] = slices.Clone(tape.Gradient(p))
+				case nn.Statistic:
+					got[p.Name()] = slices.Clone(p.Data())
+				}
+			}
+			tape.Reset()
+			noLeak(t, dev)
+			if apart {
+				want = got
+				continue
+			}
+			for what, v := range got {
+				if len(v) == 0 || !slices.Equal(v, want[what]) {
+					t.Errorf("%s differs with %d threads", what, threads)
+				}
+			}
+		}
+	}
+}
+
 // The shapes of a fused epilogue and of the same steps recorded one by one
 // agree in value.
 func TestFusedEpiloguesAgreeWithTheirSteps(t *testing.T) {

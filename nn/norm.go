@@ -144,16 +144,22 @@ func (l *BatchNorm) apply(t *Tape, x, residual *Tensor, relu bool) *Tensor {
 	}
 	o := &batchNormOp{l: l, relu: relu}
 	params := []*Param{l.Weight, l.Bias, l.Mean, l.Var}
+	in := []*Tensor{x}
 	if residual != nil {
-		return t.record(l.name, o, x.shape, params, x, residual)
+		in = append(in, residual)
 	}
-	return t.record(l.name, o, x.shape, params, x)
+	y := t.record(l.name, o, x.shape, params, in...)
+	if c, ok := x.made().(*convOp); ok && t.err == nil && t.mode == Training && c.norm == nil && x.buf == nil {
+		c.norm = o
+	}
+	return y
 }
 
 type batchNormOp struct {
 	l          *BatchNorm
 	relu       bool
 	mean, rstd device.Buffer
+	dg, db     device.Buffer // of the parameters, once they are summed up
 }
 
 func (o *batchNormOp) kind() string       { return "batch norm" }
@@ -166,8 +172,10 @@ func (o *batchNormOp) forward(t *Tape, n *node) {
 	l, c, rows := o.l, n.out.channels(), n.out.rows()
 	scale, shift := kernel.Aligned(c), kernel.Aligned(c)
 	if t.mode == Training {
-		o.mean, o.rstd = t.b.Alloc(c), t.b.Alloc(c)
-		t.b.BatchMoments(o.mean, o.rstd, n.in[0].buf, rows, c)
+		if o.mean == nil { // no convolution saw to it
+			o.statistics(t)
+			t.b.BatchMoments(o.mean, o.rstd, n.in[0].buf, rows, c)
+		}
 		mean, variance := t.b.Host(o.mean), t.b.Host(o.rstd)
 		l.update(mean, variance, rows)
 		rstd := make([]float32, c)
@@ -192,6 +200,13 @@ func (o *batchNormOp) forward(t *Tape, n *node) {
 	t.b.Affine(dst, n.value(0), t.b.Wrap(scale), t.b.Wrap(shift), residual, o.relu, rows, c)
 }
 
+// statistics allocates memory for the batch's mean and variance.
+func (o *batchNormOp) statistics(t *Tape) (mean, variance device.Buffer) {
+	c := o.l.Weight.Len()
+	o.mean, o.rstd = t.b.Alloc(c), t.b.Alloc(c)
+	return o.mean, o.rstd
+}
+
 // update moves the running statistics by one batch. A batch whose statistics
 // are not finite leaves them alone: the step that it belongs to fails anyway,
 // and the model should survive it. (PyTorch lets such a batch in for good.)
@@ -211,30 +226,55 @@ func (l *BatchNorm) update(mean, variance []float32, rows int) {
 }
 
 func (o *batchNormOp) backward(t *Tape, n *node) {
-	x, c := n.in[0], n.out.channels()
+	x, rows, c := n.in[0], n.out.rows(), n.out.channels()
 	g := t.takeGrad(n.out)
-	var y device.Buffer
-	if o.relu {
-		y = n.out.buf
+	if o.dg == nil { // no convolution saw to it
+		t.b.BatchNormSums(g, *o.sums(t, n), rows, c)
 	}
-	dx, shared := g, len(n.in) > 1 && n.in[1].needs
-	if shared { // g is the residual's gradient as well
-		dx = t.b.Alloc(x.size())
+	norm, shared := o.gradient(t, n), len(n.in) > 1 && n.in[1].needs
+	conv, ok := x.made().(*convOp)
+	switch {
+	case ok && x.adds == 1 && x.uses == 1 && !x.want && !x.keep && shared:
+		// Nobody else reads x, which the gradient by it takes the place of.
+		conv.gradients(t, x.from, x.buf, device.Norms{Output: &norm, DY: g})
+	case shared: // g is the residual's gradient as well
+		dx := t.b.Alloc(x.size())
+		t.b.BatchNormBackward(dx, g, norm, rows, c)
+		t.addGrad(x, dx)
+	default:
+		t.b.BatchNormBackward(g, g, norm, rows, c)
+		t.addGrad(x, g)
 	}
-	dg, db := t.b.Alloc(c), t.b.Alloc(c)
-	t.b.BatchNormBackward(dx, dg, db, g, x.buf, y, o.mean, o.rstd, t.param(o.l.Weight), n.out.rows(), c)
-	t.paramGrad(o.l.Weight, dg)
-	t.paramGrad(o.l.Bias, db)
 	if shared {
 		t.addGrad(n.in[1], g)
 	}
-	t.addGrad(x, dx)
+	t.paramGrad(o.l.Weight, o.dg)
+	t.paramGrad(o.l.Bias, o.db)
+	o.dg, o.db = nil, nil
+}
+
+// sums allocates memory for the gradients of the parameters.
+func (o *batchNormOp) sums(t *Tape, n *node) *device.BatchNorm {
+	c := o.l.Weight.Len()
+	o.dg, o.db = t.b.Alloc(c), t.b.Alloc(c)
+	norm := o.gradient(t, n)
+	return &norm
+}
+
+// gradient is what the device needs to know for it.
+func (o *batchNormOp) gradient(t *Tape, n *node) device.BatchNorm {
+	g := device.BatchNorm{X: n.in[0].buf, Mean: o.mean, RStd: o.rstd, Gamma: t.param(o.l.Weight), DGamma: o.dg, DBeta: o.db}
+	if o.relu {
+		g.Y = n.out.buf
+	}
+	return g
 }
 
 func (o *batchNormOp) drop(t *Tape) {
-	if o.mean != nil {
-		t.b.Free(o.mean)
-		t.b.Free(o.rstd)
-		o.mean, o.rstd = nil, nil
+	for _, b := range []*device.Buffer{&o.mean, &o.rstd, &o.dg, &o.db} {
+		if *b != nil {
+			t.b.Free(*b)
+			*b = nil
+		}
 	}
 }

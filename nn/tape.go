@@ -72,9 +72,11 @@ type Tape struct {
 type Tensor struct {
 	tape  *Tape
 	shape []int
+	from  *node // that computes it, nil for an input
 	buf   device.Buffer
 	wrap  bool // buf is not ours to free
 	uses  int  // reads to come: by operations, their backward steps, and keepers
+	adds  int  // backward steps to come that may add to its gradient
 	keep  bool
 	freed bool
 	needs bool // a gradient is wanted here or before
@@ -119,6 +121,14 @@ func (x *Tensor) rows() int {
 }
 
 func (x *Tensor) channels() int { return x.shape[len(x.shape)-1] }
+
+// made is the operation that computes x, nil for an input.
+func (x *Tensor) made() op {
+	if x.from == nil {
+		return nil
+	}
+	return x.from.op
+}
 
 // Keep makes the tape hold the tensor's value until Reset, so that it can be
 // read after Eval even if other operations have used it.
@@ -320,6 +330,7 @@ func (t *Tape) record(layer string, o op, shape []int, params []*Param, in ...*T
 		return t.empty()
 	}
 	n := &node{op: o, layer: layer, in: in, params: params, out: &Tensor{tape: t, shape: shape}}
+	n.out.from = n
 	if t.mode == Training {
 		for _, p := range params {
 			n.out.needs = n.out.needs || p != nil && p.kind == Learnable
@@ -333,6 +344,9 @@ func (t *Tape) record(layer string, o op, shape []int, params []*Param, in ...*T
 		x.uses++
 		if n.back && o.readsIn(i) {
 			x.uses++
+		}
+		if n.back {
+			x.adds++
 		}
 	}
 	if n.back && o.readsOut() {
@@ -482,6 +496,7 @@ func (t *Tape) Backward(loss *Tensor) error {
 		}
 		t.drop(n)
 		for j, x := range n.in {
+			x.adds--
 			if n.op.readsIn(j) {
 				t.release(x)
 			}
@@ -529,6 +544,12 @@ func (t *Tape) intoGrad(x *Tensor, f func(dx device.Buffer, accumulate bool)) {
 	dx := t.b.Alloc(x.size())
 	f(dx, false)
 	t.addGrad(x, dx)
+}
+
+// lastGrad reports whether intoGrad completes the gradient of x in a backward
+// step that adds to it once, so that its own backward step may be begun.
+func (x *Tensor) lastGrad() bool {
+	return x.adds == 1 && !x.want && (x.grad == nil || x.grad.refs == 1)
 }
 
 // shareGrad gives x a gradient that others may hold too.

@@ -33,6 +33,23 @@ type Epilogue struct {
 	Bias, Scale, Residual Buffer
 	Act                   kernel.Activation
 	ActLast               bool
+
+	// Conv writes BatchMoments of its result here unless they are nil.
+	Mean, Variance Buffer
+}
+
+// BatchNorm is a batch norm whose gradients are wanted: its input X [rows,c], the
+// batch's statistics, and its output Y if it ends with ReLU, which is nil
+// otherwise. DGamma and DBeta receive the gradients of its parameters.
+type BatchNorm struct{ X, Y, Mean, RStd, Gamma, DGamma, DBeta Buffer }
+
+// Norms are the batch norms beside a convolution whose gradients are found along
+// with its own: BatchNormBackward of Output, whose X is the convolution's result,
+// makes dy of DY, which may be dy, and BatchNormSums of Input, whose result the
+// convolution's source is, goes on with dx. Both may be nil.
+type Norms struct {
+	Input, Output *BatchNorm
+	DY            Buffer
 }
 
 // Loss describes a softmax cross-entropy over logits [R,K].
@@ -111,7 +128,7 @@ type Backend interface {
 	PackConv(old Weights, w Buffer, s kernel.Conv) Weights
 	Conv(dst, x Buffer, w Weights, s kernel.Conv, e Epilogue)
 	// ConvBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
-	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv, accumulate bool)
+	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv, accumulate bool, n Norms)
 	// ConvBackwardWeight computes the gradient of a bias as well unless db is nil.
 	ConvBackwardWeight(dw, db, dy, x Buffer, s kernel.Conv)
 
@@ -149,10 +166,12 @@ type Backend interface {
 
 	// BatchMoments computes each channel's mean and biased variance.
 	BatchMoments(mean, variance, x Buffer, rows, c int)
-	// BatchNormBackward overwrites dx, dgamma and dbeta. dx may be dy. If the
-	// norm ends with ReLU, y is its output, and dy, the gradient by that, becomes
-	// the gradient by the ReLU's input; otherwise y is nil.
-	BatchNormBackward(dx, dgamma, dbeta, dy, x, y, mean, rstd, gamma Buffer, rows, c int)
+	// BatchNormSums overwrites n.DGamma and n.DBeta. If the norm ends with ReLU,
+	// dy, the gradient by its output, becomes the gradient by the ReLU's input.
+	BatchNormSums(dy Buffer, n BatchNorm, rows, c int)
+	// BatchNormBackward overwrites dx, after BatchNormSums, which saw dy. dx may
+	// be dy or n.X.
+	BatchNormBackward(dx, dy Buffer, n BatchNorm, rows, c int)
 
 	// RMSNorm divides each row by the root of its mean square plus eps; gamma
 	// may be nil. rstd [rows] receives the factors unless nil. The backward

@@ -102,31 +102,42 @@ func part(x []float32, lo, hi, c int) []float32 {
 	return x[lo*c : hi*c]
 }
 
-// reduce runs fn on pieces of rows of c elements, each with width zeroed
-// elements of its own, and adds those up in the order of the pieces into dst,
-// which it overwrites.
+// reduce runs fn on pieces of rows of c elements, each with zeroed elements of
+// its own, as many as dst has, and adds those up in the order of the pieces into
+// dst, which it overwrites.
 func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, hi int)) {
+	pieces, sum := b.reduction(rows, c, dst, fn)
+	pieces.Split(b.pool, rows)
+	sum()
+}
+
+// reduction is reduce for a caller who sees to the pieces, all of them, and
+// then has the sums added up.
+func (b *Backend) reduction(rows, c int, dst []float32, fn func(sum []float32, lo, hi int)) (pieces pool.Pieces, sum func()) {
 	width := len(dst)
-	size := reduceRows(rows, c)
-	pieces := (rows + size - 1) / size
-	if pieces <= 1 {
+	pieces.Size = reduceRows(rows, c)
+	n := pieces.Of(rows)
+	if n <= 1 {
 		clear(dst)
-		fn(dst, 0, rows)
-		return
+		pieces.Do = func(lo, hi int) { fn(dst, lo, hi) }
+		return pieces, func() {}
 	}
-	sums := b.arena.Get(pieces * width)
-	defer b.arena.Put(sums)
-	b.pool.Split(rows, size, func(lo, hi, _ int) {
-		sum := part(sums, lo/size, lo/size+1, width)
+	sums := b.arena.Get(n * width)
+	pieces.Do = func(lo, hi int) {
+		i := lo / pieces.Size
+		sum := part(sums, i, i+1, width)
 		clear(sum)
 		fn(sum, lo, hi)
-	})
-	b.pool.Split(width, rowsPer(width, pieces), func(lo, hi, _ int) {
-		clear(dst[lo:hi])
-		for i := range pieces {
-			elementwise.AddTo(dst[lo:hi], part(sums, i, i+1, width)[lo:hi])
-		}
-	})
+	}
+	return pieces, func() {
+		defer b.arena.Put(sums)
+		b.pool.Split(width, rowsPer(width, n), func(lo, hi, _ int) {
+			clear(dst[lo:hi])
+			for i := range n {
+				elementwise.AddTo(dst[lo:hi], part(sums, i, i+1, width)[lo:hi])
+			}
+		})
+	}
 }
 
 // reduceRows is how many rows a piece of a reduction has: those of a task, or

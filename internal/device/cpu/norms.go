@@ -4,6 +4,7 @@ import (
 	"github.com/winnow-go/winnow/internal/device"
 	"github.com/winnow-go/winnow/internal/kernel/elementwise"
 	"github.com/winnow-go/winnow/internal/kernel/norm"
+	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // LayerNorm normalises rows.
@@ -66,46 +67,76 @@ func (b *Backend) SimpleNormBackward(dx, dgamma, dy, x, gamma, mean, rstd device
 
 // BatchMoments computes each channel's mean and biased variance.
 func (b *Backend) BatchMoments(mean, variance, x device.Buffer, rows, c int) {
-	size := reduceRows(rows, c)
-	pieces := (rows + size - 1) / size
-	counts := make([]int, pieces)
-	memory := b.arena.Get(4 * pieces * c)
-	defer b.arena.Put(memory)
-	means, m2s := doubles(memory[:2*pieces*c]), doubles(memory[2*pieces*c:])
-	in := f32(x)
-	b.pool.Split(rows, size, func(lo, hi, _ int) {
-		i := lo / size
-		counts[i] = hi - lo
-		norm.Moments(means[i*c:(i+1)*c], m2s[i*c:(i+1)*c], part(in, lo, hi, c), hi-lo, c)
-	})
-	const channels = 32 // that are combined at a time
-	b.pool.Split(c, channels, func(lo, hi, _ int) {
-		width := hi - lo
-		memory := b.arena.Get(4 * pieces * width)
-		defer b.arena.Put(memory)
-		μ, m2 := doubles(memory[:2*pieces*width]), doubles(memory[2*pieces*width:])
-		for i := range pieces {
-			copy(μ[i*width:], means[i*c+lo:i*c+hi])
-			copy(m2[i*width:], m2s[i*c+lo:i*c+hi])
-		}
-		norm.Combine(f32(mean)[lo:hi], f32(variance)[lo:hi], μ, m2, counts, width)
-	})
+	pieces, combine := b.moments(f32(mean), f32(variance), f32(x), rows, c)
+	pieces.Split(b.pool, rows)
+	combine()
 }
 
-// BatchNormBackward computes the gradients of a normalisation by the batch's
-// own statistics, and of ReLU after it.
-func (b *Backend) BatchNormBackward(dx, dgamma, dbeta, dy, x, y, mean, rstd, gamma device.Buffer, rows, c int) {
-	d, g, in, out, m, r, ga := f32(dx), f32(dy), f32(x), f32(y), f32(mean), f32(rstd), f32(gamma)
+// moments is BatchMoments for a caller who sees to the pieces of x.
+func (b *Backend) moments(mean, variance, x []float32, rows, c int) (pieces pool.Pieces, combine func()) {
+	size := reduceRows(rows, c)
+	pieces.Size = size
+	n := pieces.Of(rows)
+	counts := make([]int, n)
+	memory := b.arena.Get(4 * n * c)
+	means, m2s := doubles(memory[:2*n*c]), doubles(memory[2*n*c:])
+	pieces.Do = func(lo, hi int) {
+		i := lo / size
+		counts[i] = hi - lo
+		norm.Moments(means[i*c:(i+1)*c], m2s[i*c:(i+1)*c], part(x, lo, hi, c), hi-lo, c)
+	}
+	return pieces, func() {
+		defer b.arena.Put(memory)
+		const channels = 32 // that are combined at a time
+		b.pool.Split(c, channels, func(lo, hi, _ int) {
+			width := hi - lo
+			memory := b.arena.Get(4 * n * width)
+			defer b.arena.Put(memory)
+			μ, m2 := doubles(memory[:2*n*width]), doubles(memory[2*n*width:])
+			for i := range n {
+				copy(μ[i*width:], means[i*c+lo:i*c+hi])
+				copy(m2[i*width:], m2s[i*c+lo:i*c+hi])
+			}
+			norm.Combine(mean[lo:hi], variance[lo:hi], μ, m2, counts, width)
+		})
+	}
+}
+
+// BatchNormSums computes the gradients of a batch norm's parameters, and that of
+// ReLU after it.
+func (b *Backend) BatchNormSums(dy device.Buffer, n device.BatchNorm, rows, c int) {
+	pieces, sum := b.batchNormSums(f32(dy), n, rows, c)
+	pieces.Split(b.pool, rows)
+	sum()
+}
+
+// batchNormSums is BatchNormSums for a caller who sees to the pieces of dy.
+func (b *Backend) batchNormSums(dy []float32, n device.BatchNorm, rows, c int) (pieces pool.Pieces, sum func()) {
+	x, y, mean, rstd := f32(n.X), f32(n.Y), f32(n.Mean), f32(n.RStd)
 	sums := b.arena.Get(2 * c)
-	defer b.arena.Put(sums)
-	b.reduce(rows, c, sums, func(sum []float32, lo, hi int) {
-		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(g, lo, hi, c), part(in, lo, hi, c), part(out, lo, hi, c), m, r, hi-lo, c)
+	pieces, add := b.reduction(rows, c, sums, func(sum []float32, lo, hi int) {
+		norm.BatchNormBackwardSums(sum[:c], sum[c:], part(dy, lo, hi, c), part(x, lo, hi, c), part(y, lo, hi, c), mean, rstd, hi-lo, c)
 	})
-	b.eachRows(rows, c, func(lo, hi int) {
-		norm.BatchNormBackward(part(d, lo, hi, c), part(g, lo, hi, c), part(in, lo, hi, c), m, r, ga, sums[:c], sums[c:], hi-lo, c, rows)
-	})
-	copy(f32(dbeta), sums[:c])
-	copy(f32(dgamma), sums[c:])
+	return pieces, func() {
+		defer b.arena.Put(sums)
+		add()
+		copy(f32(n.DBeta), sums[:c])
+		copy(f32(n.DGamma), sums[c:])
+	}
+}
+
+// BatchNormBackward computes the gradient of a normalisation by the batch's own
+// statistics.
+func (b *Backend) BatchNormBackward(dx, dy device.Buffer, n device.BatchNorm, rows, c int) {
+	b.batchNormBackward(f32(dx), f32(dy), n, rows, c).Split(b.pool, rows)
+}
+
+// batchNormBackward is BatchNormBackward for a caller who sees to the pieces.
+func (b *Backend) batchNormBackward(dx, dy []float32, n device.BatchNorm, rows, c int) pool.Pieces {
+	x, mean, rstd, gamma, dgamma, dbeta := f32(n.X), f32(n.Mean), f32(n.RStd), f32(n.Gamma), f32(n.DGamma), f32(n.DBeta)
+	return pool.Pieces{Size: rowsPer(rows, c), Do: func(lo, hi int) {
+		norm.BatchNormBackward(part(dx, lo, hi, c), part(dy, lo, hi, c), part(x, lo, hi, c), mean, rstd, gamma, dbeta, dgamma, hi-lo, c, rows)
+	}}
 }
 
 // Affine scales, shifts, adds and rectifies.

@@ -5,6 +5,7 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/conv"
 	"github.com/winnow-go/winnow/internal/kernel/depthwise"
+	"github.com/winnow-go/winnow/internal/kernel/gemm"
 )
 
 func epilogue(e device.Epilogue) *kernel.Epilogue[float32] {
@@ -35,20 +36,40 @@ func (b *Backend) PackConv(old device.Weights, w device.Buffer, s kernel.Conv) d
 
 // Conv convolves.
 func (b *Backend) Conv(dst, x device.Buffer, w device.Weights, s kernel.Conv, e device.Epilogue) {
-	if !s.Depthwise() {
-		conv.Forward(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), s, epilogue(e))
-		return
+	rows := s.N * s.OutH() * s.OutW()
+	var passes gemm.Passes
+	combine := func() {}
+	if e.Mean != nil {
+		passes.After, combine = b.moments(f32(e.Mean), f32(e.Variance), f32(dst), rows, s.K)
 	}
-	depthwise.Convolve(b.pool, f32(dst), f32(x), w.(taps), s, epilogue(e))
+	if s.Depthwise() {
+		depthwise.Convolve(b.pool, f32(dst), f32(x), w.(taps), s, epilogue(e))
+		passes.After.Split(b.pool, rows)
+	} else {
+		conv.ForwardBetween(b.pool, &b.arena, f32(dst), f32(x), w.(*conv.Weights), s, epilogue(e), passes)
+	}
+	combine()
 }
 
 // ConvBackwardInput computes the gradient of the input, or adds it.
-func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv, accumulate bool) {
-	if !s.Depthwise() {
-		conv.BackwardInput(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s, accumulate)
-		return
+func (b *Backend) ConvBackwardInput(dx, dy, w device.Buffer, s kernel.Conv, accumulate bool, n device.Norms) {
+	in, out := s.N*s.H*s.W, s.N*s.OutH()*s.OutW()
+	var passes gemm.Passes
+	sum := func() {}
+	if n.Output != nil {
+		passes.Before = b.batchNormBackward(f32(dy), f32(n.DY), *n.Output, out, s.K)
 	}
-	depthwise.InputGradient(b.pool, f32(dx), f32(dy), f32(w), s, accumulate)
+	if n.Input != nil {
+		passes.After, sum = b.batchNormSums(f32(dx), *n.Input, in, s.C)
+	}
+	if s.Depthwise() {
+		passes.Before.Split(b.pool, out)
+		depthwise.InputGradient(b.pool, f32(dx), f32(dy), f32(w), s, accumulate)
+		passes.After.Split(b.pool, in)
+	} else {
+		conv.BackwardInputBetween(b.pool, &b.arena, f32(dx), f32(dy), f32(w), s, accumulate, passes)
+	}
+	sum()
 }
 
 // ConvBackwardWeight computes the gradient of the weights.

@@ -119,8 +119,10 @@ func (s *suite) batchNorm() {
 		norm.BatchNormBackwardSumsGeneric(db64, dg64, wide(dy), wide(x), wide(mean), wide(rstd), rows, c)
 		norm.BatchNormBackwardGeneric(dx64, wide(dy), wide(x), wide(mean), wide(rstd), wide(gamma), db64, dg64, rows, c, rows)
 		gb, dgb, dbb := s.up(gamma), s.out(c), s.out(c)
+		n := device.BatchNorm{X: xb, Mean: mb, RStd: vb, Gamma: gb, DGamma: dgb, DBeta: dbb}
 		dx := s.unary(what+" dx", rows*c, dy, func(dst, dy device.Buffer) {
-			s.b.BatchNormBackward(dst, dgb, dbb, dy, xb, nil, mb, vb, gb, rows, c)
+			s.b.BatchNormSums(dy, n, rows, c)
+			s.b.BatchNormBackward(dst, dy, n, rows, c)
 		}, true)
 		s.near(what+" dbeta", s.down(dbb), db64, columns(magnitude(dy), rows, c), rows, 4)
 		if rows > 2 { // fewer rows have x̂ = ±1 and dx = 0, all rounding errors
@@ -130,9 +132,12 @@ func (s *suite) batchNorm() {
 		behind, yb, passed := s.up(dy), s.up(s.draw(rows*c)), s.out(rows*c)
 		s.b.ReLUBackward(passed, behind, yb)
 		want, got := s.out(rows*c), s.out(rows*c)
-		s.b.BatchNormBackward(want, dgb, dbb, passed, xb, nil, mb, vb, gb, rows, c)
+		s.b.BatchNormSums(passed, n, rows, c)
+		s.b.BatchNormBackward(want, passed, n, rows, c)
 		dg, db := s.down(dgb), s.down(dbb)
-		s.b.BatchNormBackward(got, dgb, dbb, behind, xb, yb, mb, vb, gb, rows, c)
+		n.Y = yb
+		s.b.BatchNormSums(behind, n, rows, c)
+		s.b.BatchNormBackward(got, behind, n, rows, c)
 		kerneltest.Equal(s, what+" dy behind ReLU", s.take(behind), s.down(passed))
 		kerneltest.Equal(s, what+" dx behind ReLU", s.take(got), s.take(want))
 		kerneltest.Equal(s, what+" dgamma behind ReLU", s.down(dgb), dg)

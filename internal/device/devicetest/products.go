@@ -110,6 +110,7 @@ func (s *suite) conv() {
 		{1, 7, 9, 37, 37, 3, 3, 2, 1, 1, 37},
 		{1, 9, 9, 9, 9, 3, 3, 1, 2, 2, 9},
 		{1, 2, 2, 8, 8, 7, 7, 1, 3, 1, 8},
+		{2, 23, 29, 33, 24, 1, 1, 1, 0, 1, 1}, // pieces of pixels for several tasks
 	} {
 		g := kernel.Conv{Window: kernel.Window{N: c.n, H: c.h, W: c.w, C: c.c, KH: c.kh, KW: c.kw,
 			StrideH: c.stride, StrideW: c.stride, PadH: c.pad, PadW: c.pad, DilH: c.dil, DilW: c.dil}, K: c.k, Groups: c.groups}
@@ -150,10 +151,11 @@ func (s *suite) conv() {
 			}
 			return d
 		}
-		dx := s.unary(what+" dx", in, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, false) }, false)
+		dx := s.unary(what+" dx", in, dy, func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, false, device.Norms{}) }, false)
 		s.near(what+" dx", dx, input(wide(dy), wide(w)), input(magnitude(dy), magnitude(w)), c.kh*c.kw*c.k/c.groups, 6)
 		s.sum(what+" dx", x, dy, dx, input(magnitude(dy), magnitude(w)), c.kh*c.kw*c.k/c.groups,
-			func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, true) })
+			func(dst, dy device.Buffer) { s.b.ConvBackwardInput(dst, dy, wb, g, true, device.Norms{}) })
+		s.besideNorms(what, g, xb, wb, packed)
 
 		weight := func(dy, x []float64) []float64 {
 			d := make([]float64, taps)
@@ -171,6 +173,93 @@ func (s *suite) conv() {
 		kerneltest.Equal(s, what+": w", s.take(wb), w)
 		s.b.Free(db)
 	}
+}
+
+// besideNorms checks that a convolution does what batch norms before and after
+// it do alone.
+func (s *suite) besideNorms(what string, g kernel.Conv, x, w device.Buffer, packed device.Weights) {
+	s.Helper()
+	in, out := g.N*g.H*g.W, g.N*g.OutH()*g.OutW()
+	y, mean, variance := s.out(out*g.K), s.out(g.K), s.out(g.K)
+	s.b.Conv(y, x, packed, g, device.Epilogue{Mean: mean, Variance: variance})
+	plain, wantMean, wantVariance := s.out(out*g.K), s.out(g.K), s.out(g.K)
+	s.b.Conv(plain, x, packed, g, device.Epilogue{})
+	s.b.BatchMoments(wantMean, wantVariance, plain, out, g.K)
+	kerneltest.Equal(s, what+" with moments", s.down(y), s.take(plain))
+	kerneltest.Equal(s, what+" mean", s.down(mean), s.take(wantMean))
+	kerneltest.Equal(s, what+" variance", s.take(variance), s.take(wantVariance))
+
+	rstd := s.draw(max(g.K, g.C))
+	for i, v := range rstd {
+		rstd[i] = v*v + 0.5
+	}
+	norm := func(rows, c int, x device.Buffer, relu bool) *device.BatchNorm {
+		n := &device.BatchNorm{X: x, Mean: s.up(s.draw(c)), RStd: s.up(rstd[:c]), Gamma: s.up(s.draw(c)), DGamma: s.up(s.draw(c)), DBeta: s.up(s.draw(c))}
+		if relu {
+			n.Y = s.up(s.draw(rows * c))
+		}
+		return n
+	}
+	free := func(n *device.BatchNorm) {
+		for _, b := range []device.Buffer{n.Y, n.Mean, n.RStd, n.Gamma, n.DGamma, n.DBeta} {
+			if b != nil {
+				s.b.Free(b)
+			}
+		}
+	}
+	for _, relu := range []bool{false, true} {
+		for _, accumulate := range []bool{false, true} {
+			for sides := 1; sides < 4; sides++ {
+				what := fmt.Sprintf("%s norms=%b relu=%v accumulate=%v", what, sides, relu, accumulate)
+				before, after := norm(in, g.C, x, relu), norm(out, g.K, y, relu)
+				old, grad := s.draw(in*g.C), s.up(s.draw(out*g.K))
+				wantDX, wantDY := s.up(old), s.out(out*g.K)
+				s.b.Copy(wantDY, grad)
+				if sides&2 != 0 {
+					s.b.BatchNormBackward(wantDY, grad, *after, out, g.K)
+				}
+				s.b.ConvBackwardInput(wantDX, wantDY, w, g, accumulate, device.Norms{})
+				if sides&1 != 0 {
+					s.b.BatchNormSums(wantDX, *before, in, g.C)
+				}
+				dgamma, dbeta := s.down(before.DGamma), s.down(before.DBeta)
+
+				var n device.Norms
+				dx, dy := s.up(old), s.up(s.draw(out*g.K))
+				if sides&1 != 0 {
+					n.Input = before
+					s.b.Fill(before.DGamma, 3)
+					s.b.Fill(before.DBeta, 3)
+				}
+				if sides&2 != 0 {
+					n.Output, n.DY = after, grad
+				} else {
+					s.b.Copy(dy, grad)
+				}
+				s.b.ConvBackwardInput(dx, dy, w, g, accumulate, n)
+				kerneltest.Equal(s, what+" dx", s.down(dx), s.down(wantDX))
+				kerneltest.Equal(s, what+" dy", s.take(dy), s.down(wantDY))
+				if over := *after; sides&2 != 0 { // the gradient takes the place of the norm's input
+					over.X = s.up(s.down(y))
+					n.Output = &over
+					s.b.Upload(dx, old)
+					s.b.ConvBackwardInput(dx, over.X, w, g, accumulate, n)
+					kerneltest.Equal(s, what+" dx, dy over the result", s.down(dx), s.down(wantDX))
+					kerneltest.Equal(s, what+" dy over the result", s.take(over.X), s.down(wantDY))
+				}
+				for _, b := range []device.Buffer{dx, wantDX, wantDY} {
+					s.b.Free(b)
+				}
+				kerneltest.Equal(s, what+" dgamma", s.down(before.DGamma), dgamma)
+				kerneltest.Equal(s, what+" dbeta", s.down(before.DBeta), dbeta)
+				s.b.Free(grad)
+				free(before)
+				free(after)
+			}
+		}
+	}
+	s.b.Free(y)
+	s.b.Free(mean)
 }
 
 // sum checks that f adds to old what it otherwise writes.

@@ -74,15 +74,29 @@ func (p *Weights) Bytes() int {
 // the N*OH*OW pixels of dst; its residual may be dst itself. Scratch memory
 // comes from a and returns to it. dst and x must not overlap.
 func Forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kernel.Conv, epi *kernel.Epilogue[float32]) {
+	ForwardBetween(p, a, dst, x, w, s, epi, gemm.Passes{})
+}
+
+// ForwardBetween is [Forward] between passes over the pixels of x and of dst,
+// which meet those of a pointwise convolution while they are near.
+func ForwardBetween(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kernel.Conv, epi *kernel.Epilogue[float32], passes gemm.Passes) {
 	check(s, len(x), len(dst), -1)
 	if !w.fit(s) {
 		panic("conv: weights of another convolution")
 	}
 	oh, ow := s.OutH(), s.OutW()
 	if s.Pointwise() {
-		gemm.MulOn(p, dst, s.K, s.N*oh*ow, gemm.Operand[float32]{Data: x, RowStride: s.C, ColStride: 1}, w.groups[0], epi)
+		gemm.MulBetween(p, dst, s.K, s.N*oh*ow, gemm.Operand[float32]{Data: x, RowStride: s.C, ColStride: 1}, w.groups[0], epi, passes)
 		return
 	}
+	passes.Before.Split(p, s.N*s.H*s.W)
+	forward(p, a, dst, x, w, s, epi)
+	passes.After.Split(p, s.N*oh*ow)
+}
+
+// forward is Forward for what is not pointwise.
+func forward(p *pool.Pool, a *kernel.Arena, dst, x []float32, w *Weights, s kernel.Conv, epi *kernel.Epilogue[float32]) {
+	oh, ow := s.OutH(), s.OutW()
 	if w.form != direct {
 		c := winograd{
 			form: w.form, n: s.N, h: s.H, w: s.W, c: s.C, oh: oh, ow: ow, k: s.K, padH: s.PadH, padW: s.PadW,

@@ -63,6 +63,12 @@ func idle(all []phase) bool {
 // Pixels that no window meets receive 0. Scratch memory comes from a and
 // returns to it. dx and dy must not overlap.
 func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv, accumulate bool) {
+	BackwardInputBetween(p, a, dx, dy, w, s, accumulate, gemm.Passes{})
+}
+
+// BackwardInputBetween is [BackwardInput] between passes over the pixels of dy
+// and of dx, which meet those of a pointwise convolution while they are near.
+func BackwardInputBetween(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv, accumulate bool, passes gemm.Passes) {
 	check(s, len(dx), len(dy), len(w))
 	if s.N == 0 {
 		return
@@ -78,9 +84,17 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 		p.Split(s.K, 1<<16/s.C+1, func(lo, hi, _ int) {
 			packed.SetRows(lo, gemm.Operand[float32]{Data: w[lo*s.C:], RowStride: s.C, ColStride: 1}, hi-lo)
 		})
-		gemm.MulOn(p, dx, s.C, s.N*s.H*s.W, gemm.Operand[float32]{Data: dy, RowStride: s.K, ColStride: 1}, packed, epi)
+		gemm.MulBetween(p, dx, s.C, s.N*s.H*s.W, gemm.Operand[float32]{Data: dy, RowStride: s.K, ColStride: 1}, packed, epi, passes)
 		return
 	}
+	passes.Before.Split(p, s.N*s.OutH()*s.OutW())
+	backwardInput(p, a, dx, dy, w, s, epi)
+	passes.After.Split(p, s.N*s.H*s.W)
+}
+
+// backwardInput is BackwardInput for what is not pointwise; epi adds what dx has
+// unless it is nil.
+func backwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.Conv, epi *kernel.Epilogue[float32]) {
 	oh, ow, inner := s.OutH(), s.OutW(), s.Inner()
 	if f := chooseInput(s); f != direct {
 		memory := a.Get(gemm.PackedLen(f.parts()*s.K, s.C))
@@ -99,7 +113,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 	defer a.Put(memory)
 	weights := make([]*gemm.Packed, s.Groups)
 	rows, cols := phases(s.H, oh, s.KH, s.StrideH, s.PadH, s.DilH), phases(s.W, ow, s.KW, s.StrideW, s.PadW, s.DilW)
-	if !accumulate && (idle(rows) || idle(cols)) {
+	if epi == nil && (idle(rows) || idle(cols)) {
 		p.Split(len(dx), 1<<16, func(lo, hi, _ int) { clear(dx[lo:hi]) })
 	}
 	for _, v := range rows {
@@ -123,7 +137,7 @@ func BackwardInput(p *pool.Pool, a *kernel.Arena, dx, dy, w []float32, s kernel.
 				n: s.N, h: v.axis, w: h.axis, src: dy, c: s.K,
 				dst: dx[(v.first*s.W+h.first)*s.C:], k: s.C,
 				outImage: s.H * s.W * s.C, outLine: s.StrideH * s.W * s.C, outPixel: s.StrideW * s.C,
-				weights: weights, accumulate: accumulate,
+				weights: weights, accumulate: epi != nil,
 			}
 			c.run(p, a)
 		}

@@ -21,12 +21,19 @@ func Mul(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bo
 func MulAhead(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int, next [2][]float32) {
 	a.check("A", m, b.k)
 	checkDst(len(dst), ldc, m, b.n)
+	mulRows(dst, ldc, m, a, b, accumulate, epi, row0, next, Passes{})
+}
+
+// mulRows is MulAhead, with checked operands, between two passes, which count
+// rows as the epilogue does.
+func mulRows(dst []float32, ldc, m int, a Operand[float32], b *Packed, accumulate bool, epi *kernel.Epilogue[float32], row0 int, next [2][]float32, passes Passes) {
 	run := [1]int{}
 	p := product{
 		ldc: ldc,
 		a:   a.Data, lda: a.RowStride, runs: run[:min(b.k, 1)], run: b.k, step: a.ColStride,
 		b: b.data, panel: b.k * nr, bStep: nr,
 		m: m, n: b.n, accumulate: accumulate, epi: epi, row0: row0, next: next,
+		before: passing{passes.Before, row0, row0 + m}, after: passing{passes.After, row0, row0 + m},
 	}
 	p.mul(dst)
 }

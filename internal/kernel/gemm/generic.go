@@ -13,6 +13,12 @@ type Operand[T kernel.Float] struct {
 // At is element (i,k).
 func (o Operand[T]) At(i, k int) T { return o.Data[i*o.RowStride+k*o.ColStride] }
 
+// from is o from row i on.
+func (o Operand[T]) from(i int) Operand[T] {
+	o.Data = o.Data[i*o.RowStride:]
+	return o
+}
+
 // check panics unless the memory holds an r x c matrix.
 func (o Operand[T]) check(name string, r, c int) {
 	if r < 0 || c < 0 || o.RowStride < 0 || o.ColStride < 0 {

@@ -81,6 +81,8 @@ type product struct {
 	nextRow, nextRows int          // or which rows of A and of the residual
 	share             int          // elements of it for a block
 	fetched           int          // and in the blocks so far
+
+	before, after passing
 }
 
 // block is what the micro-kernels work on: some rows, some runs (or a part of
@@ -167,6 +169,8 @@ func (p *product) checkEpilogue() {
 // the same struct with it.
 func (p *product) mul(dst []float32) {
 	if p.m == 0 || p.n == 0 {
+		p.before.reach(p.row0 + p.m)
+		p.after.follow(p.row0 + p.m)
 		return
 	}
 	if p.epi.Empty() {
@@ -194,6 +198,7 @@ func (p *product) mul(dst []float32) {
 	following := p.share == 0 && !inPlace && p.follows()
 	for i0 := 0; i0 < p.m; i0 += size {
 		rows := min(size, p.m-i0)
+		p.before.reach(p.row0 + i0 + rows)
 		if following {
 			p.follow(i0+rows, min(size, p.m-i0-rows))
 		}
@@ -214,6 +219,7 @@ func (p *product) mul(dst []float32) {
 		} else {
 			p.rowBlock(to, b)
 		}
+		p.after.follow(p.row0 + i0 + rows)
 	}
 }
 

@@ -40,6 +40,54 @@ func TestMulOnIsMulForAllThreads(t *testing.T) {
 	}
 }
 
+func TestMulBetweenMeetsEveryRowInTime(t *testing.T) {
+	for _, s := range []struct{ m, k, n int }{{1, 5, 3}, {50, 40, 96}, {400, 24, 15}, {1000, 16, 33}, {0, 8, 8}, {8, 8, 0}, {40, 0, 8}} {
+		a, b, old := make([]float32, s.m*s.k), make([]float32, s.k*s.n), make([]float32, s.m*s.n)
+		for i, v := range [][]float32{a, b, old} {
+			kerneltest.Normal(v, uint64(i)+1, 0, 1)
+		}
+		packed := Pack(Operand[float32]{Data: b, RowStride: s.n, ColStride: 1}, s.k, s.n)
+		want := slices.Clone(old)
+		Mul(want, s.n, s.m, Operand[float32]{Data: a, RowStride: s.k, ColStride: 1}, packed, false, &kernel.Epilogue[float32]{Residual: want}, 0)
+		for _, threads := range []int{1, 2, 3, 7, 16} {
+			for _, sizes := range [][2]int{{1, 1}, {30, 25}, {64, 0}, {0, 64}, {7, 31}, {2000, 2000}} {
+				what := fmt.Sprintf("%d x %d x %d, %d threads, pieces of %d and %d", s.m, s.k, s.n, threads, sizes[0], sizes[1])
+				var passes Passes
+				source, dst, seen := slices.Clone(a), slices.Clone(old), slices.Clone(old)
+				if size := sizes[0]; size > 0 { // brings A, which is not there before
+					clear(source)
+					passes.Before = pool.Pieces{Size: size, Do: func(lo, hi int) {
+						if hi <= lo || hi-lo > size {
+							t.Errorf("%s: [%d,%d) comes before", what, lo, hi)
+						}
+						for i := lo * s.k; i < hi*s.k; i++ {
+							source[i] += a[i]
+						}
+					}}
+				}
+				if size := sizes[1]; size > 0 { // sees the result and spoils it
+					clear(seen)
+					passes.After = pool.Pieces{Size: size, Do: func(lo, hi int) {
+						if lo%size != 0 || hi != min(lo+size, s.m) {
+							t.Errorf("%s: [%d,%d) comes after", what, lo, hi)
+						}
+						for i := lo * s.n; i < hi*s.n; i++ {
+							seen[i] += dst[i]
+							dst[i] = 0
+						}
+					}}
+				} else {
+					seen = dst
+				}
+				MulBetween(pool.New(threads), dst, s.n, s.m, Operand[float32]{Data: source, RowStride: s.k, ColStride: 1}, packed, &kernel.Epilogue[float32]{Residual: dst}, passes)
+				if !slices.Equal(seen, want) {
+					t.Errorf("%s: another result", what)
+				}
+			}
+		}
+	}
+}
+
 func TestMulOnRefusesWhatMulRefuses(t *testing.T) {
 	packed := Pack(Operand[float32]{Data: make([]float32, 64), RowStride: 8, ColStride: 1}, 8, 8)
 	for name, f := range map[string]func(p *pool.Pool){

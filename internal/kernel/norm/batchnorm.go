@@ -104,7 +104,7 @@ func rectify(dy, y []float32, from, rows, channels, stride int) {
 
 // BatchNormBackward writes the gradient of x for a chunk of rows, given the
 // sums over all of the batch's rows, whose number is total. gamma may be nil
-// for ones. dx may be dy.
+// for ones. dx may be dy or x.
 func BatchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, c, total int) {
 	check("BatchNormBackward", rows, c, dx, dy, x)
 	check("BatchNormBackward", 1, c, mean, rstd, sdy, sdyx)
