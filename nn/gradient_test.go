@@ -303,7 +303,16 @@ func TestGradientPredictsTheLoss(t *testing.T) {
 }
 
 func TestResultsDoNotDependOnThreads(t *testing.T) {
-	for name, m := range map[string]nn.Model{"convnext": convnext.Mini(10), "resnet": resnet.CIFAR8(10)} {
+	// 1024 pixels, several blocks of a product's rows, with every epilogue.
+	smooth, err := resnet.New(resnet.Config{Block: resnet.Bottleneck, Layers: []int{2, 1}, Widths: []int{16, 24}, Stem: resnet.Small1, Act: "gelu", Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sharp, err := convnext.New(convnext.Config{Depths: []int{2, 1}, Dims: []int{24, 40}, Stem: 1, Act: "silu", Block: convnext.V2Both, Norm: convnext.RMS, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]nn.Model{"convnext": convnext.Mini(10), "resnet": resnet.CIFAR8(10), "resnet with GELU": smooth, "convnext with SiLU": sharp} {
 		t.Run(name, func(t *testing.T) {
 			nn.Initialize(m, 1)
 			start, err := nn.Clone(m)
