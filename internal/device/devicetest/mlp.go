@@ -15,6 +15,7 @@ func (s *suite) mlp() {
 		{Rows: 7, C: 3, Hidden: 5, Out: 2, Act: kernel.GELU, Epsilon: 1e-6},
 		{Rows: 181, C: 24, Hidden: 96, Out: 24, Act: kernel.GELU, Epsilon: 1e-6},
 		{Rows: 33, C: 17, Hidden: 66, Out: 17, Act: kernel.SiLU, Epsilon: 1e-6},
+		{Rows: 700, C: 16, Hidden: 64, Out: 16, Act: kernel.QuickGELU, Epsilon: 1e-6},
 	} {
 		for _, bare := range []bool{false, true} {
 			what := fmt.Sprintf("%+v bare=%v", m, bare)

@@ -111,6 +111,9 @@ func (s *suite) conv() {
 		{1, 9, 9, 9, 9, 3, 3, 1, 2, 2, 9},
 		{1, 2, 2, 8, 8, 7, 7, 1, 3, 1, 8},
 		{2, 23, 29, 33, 24, 1, 1, 1, 0, 1, 1}, // pieces of pixels for several tasks
+		{2, 31, 27, 32, 40, 3, 3, 1, 1, 1, 1},
+		{1, 41, 29, 17, 33, 3, 3, 2, 1, 1, 1},
+		{2, 28, 28, 48, 48, 7, 7, 1, 3, 1, 48},
 	} {
 		g := kernel.Conv{Window: kernel.Window{N: c.n, H: c.h, W: c.w, C: c.c, KH: c.kh, KW: c.kw,
 			StrideH: c.stride, StrideW: c.stride, PadH: c.pad, PadW: c.pad, DilH: c.dil, DilW: c.dil}, K: c.k, Groups: c.groups}
@@ -319,6 +322,7 @@ func transpose(a []float64, m, n int) []float64 {
 func (s *suite) linear() {
 	for _, c := range []struct{ rows, out, in int }{
 		{1, 1, 1}, {1, 1000, 7}, {3, 5, 4}, {17, 16, 33}, {64, 48, 31}, {130, 3, 65}, {5, 257, 129},
+		{500, 64, 40}, {450, 32, 700}, {410, 48, 1100}, // blocks of rows, and of sums
 	} {
 		what := fmt.Sprintf("%+v", c)
 		x, w, dy := s.draw(c.rows*c.in), s.draw(c.out*c.in), s.draw(c.rows*c.out)
