@@ -57,6 +57,7 @@ func (c *correlation) run(p part) {
 	maxLines = max(maxLines, 1)
 
 	eachChunk(c.row, p.lo, p.hi, rows, func(k chunk) {
+		c.fetch(k, p)
 		for i, g := range groups {
 			g.packRows(planes, c.src, l, c.col.src, c.c, k.rows, k.rows+k.n, plane)
 			t := tiles{

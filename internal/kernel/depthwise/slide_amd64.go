@@ -38,6 +38,10 @@ func tensor(c, width, leftmost int) place {
 	return place{4 * c, 4 * c * width, 4 * c * leftmost}
 }
 
+// fewLines is how many lines of the result a chunk that is read in place has at
+// least, but for padding.
+const fewLines = 4
+
 // slide is run with those kernels.
 func (c *correlation) slide(s *scratch, p part) {
 	l := newLayout(c.col, c.lanes)
@@ -54,7 +58,7 @@ func (c *correlation) slide(s *scratch, p part) {
 	rows, plane, at := 0, 0, tensor(c.c, c.col.src, columns.leftmost())
 	if direct {
 		// A call cannot be preempted and should not take more than 50 µs.
-		rows = max(1<<18/(maxColumns*c.row.k*seven), c.row.reach())
+		rows = max(min(1<<18/(maxColumns*c.row.k*seven), near/(4*c.c*c.col.src)), c.row.reach()+fewLines)
 	} else {
 		rows, at = maxRows(c.row, 4*c.lanes*l.pitch), l.place(columns.leftmost())
 		plane = rows * l.pitch * c.lanes
@@ -81,6 +85,7 @@ func (c *correlation) slide(s *scratch, p part) {
 	}
 
 	eachChunk(c.row, p.lo, p.hi, rows, func(k chunk) {
+		c.fetch(k, p)
 		for _, g := range groups {
 			block := (g.c0 - p.c0) / c.lanes
 			t := slideTiles{

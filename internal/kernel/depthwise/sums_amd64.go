@@ -47,6 +47,7 @@ func (w *weightGradient) slide(s *scratch, p part) {
 			w.listRows(s, k, valid, x, y)
 			listed = k
 		}
+		w.fetch(k, p)
 		for i, g := range groups {
 			if direct {
 				t.from = &w.x[k.line/w.row.out*w.row.src*w.col.src*w.c+g.c0]

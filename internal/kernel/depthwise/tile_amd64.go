@@ -1206,3 +1206,9 @@ func sumsWide8x2(sum *float32, x *float32, from int, dy *float32, cols int, rows
 //
 //go:noescape
 func sumsWide8x3(sum *float32, x *float32, from int, dy *float32, cols int, rows int, pitch int, xRow int, dyRow int, xTaps int, how int)
+
+// prefetch brings the first lines cache lines, at least one, of each of rows rows, which are pitch bytes
+// apart, into the second-level cache.
+//
+//go:noescape
+func prefetch(x *float32, lines int, rows int, pitch int)

@@ -10636,3 +10636,25 @@ next:
 	VMOVUPS Z20, 1280(DI)
 	VZEROUPPER
 	RET
+
+// func prefetch(x *float32, lines int, rows int, pitch int)
+// Requires: MMX+
+TEXT ·prefetch(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ lines+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ pitch+24(FP), BX
+
+row:
+	MOVQ AX, SI
+	MOVQ CX, DI
+
+line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	DECQ       DI
+	JNZ        line
+	ADDQ       BX, AX
+	DECQ       DX
+	JNZ        row
+	RET

@@ -53,6 +53,7 @@ func (w *weightGradient) run(p part) {
 			w.list(s, k, l, valid)
 			listed = k
 		}
+		w.fetch(k, p)
 		for i, g := range groups {
 			g.packRows(planes, w.x, l, w.col.src, w.c, k.rows, k.rows+k.n, plane)
 			g.pack(yPlanes, w.dy[k.line*w.col.out*w.c:], (k.end-k.first)*w.col.out, w.c, 1, 0, 0, yPlane)

@@ -44,6 +44,7 @@ func main() {
 			sums(rows, cols)
 		}
 	}
+	prefetch()
 	Generate()
 }
 
@@ -404,5 +405,26 @@ func unpack() {
 	DECQ(n)
 	JNZ(LabelRef("pixel"))
 	VZEROUPPER()
+	RET()
+}
+
+// prefetch is the same for every variant.
+func prefetch() {
+	TEXT("prefetch", NOSPLIT, "func(x *float32, lines, rows, pitch int)")
+	Pragma("noescape")
+	Doc("prefetch brings the first lines cache lines, at least one, of each of rows rows, which are pitch bytes", "apart, into the second-level cache.")
+	x, lines, rows, pitch := Load(Param("x"), GP64()), Load(Param("lines"), GP64()), Load(Param("rows"), GP64()), Load(Param("pitch"), GP64())
+	p, n := GP64(), GP64()
+	Label("row")
+	MOVQ(x, p)
+	MOVQ(lines, n)
+	Label("line")
+	PREFETCHT1(Mem{Base: p})
+	ADDQ(Imm(64), p)
+	DECQ(n)
+	JNZ(LabelRef("line"))
+	ADDQ(pitch, x)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	RET()
 }
