@@ -302,6 +302,18 @@ func TestGradientPredictsTheLoss(t *testing.T) {
 	}
 }
 
+// noteParams copies the gradients of m's parameters, and its statistics.
+func noteParams(to map[string][]float32, tape *nn.Tape, m nn.Model) {
+	for _, p := range m.Params() {
+		switch p.Kind() {
+		case nn.Learnable:
+			to["gradient of "+p.Name()] = slices.Clone(tape.Gradient(p))
+		case nn.Statistic:
+			to[p.Name()] = slices.Clone(p.Data())
+		}
+	}
+}
+
 func TestResultsDoNotDependOnThreads(t *testing.T) {
 	// 1024 pixels, several blocks of a product's rows, with every epilogue.
 	smooth, err := resnet.New(resnet.Config{Block: resnet.Bottleneck, Layers: []int{2, 1}, Widths: []int{16, 24}, Stem: resnet.Small1, Act: "gelu", Classes: 10})
@@ -344,14 +356,7 @@ func TestResultsDoNotDependOnThreads(t *testing.T) {
 					t.Fatal(err)
 				}
 				got["logits"], got["loss"], got["image gradient"] = slices.Clone(floats(t, logits)), slices.Clone(floats(t, loss)), slices.Clone(x.Gradient())
-				for _, p := range m.Params() {
-					switch p.Kind() {
-					case nn.Learnable:
-						got["gradient of "+p.Name()] = slices.Clone(tape.Gradient(p))
-					case nn.Statistic:
-						got[p.Name()] = slices.Clone(p.Data())
-					}
-				}
+				noteParams(got, tape, m)
 				tape.Reset()
 				noLeak(t, dev)
 				if want == nil {
@@ -423,14 +428,7 @@ func TestNormsBesideConvolutionsAgreeWithTheirSteps(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := map[string][]float32{"input": slices.Clone(in.Gradient())}
-			for _, p := range m.Params() {
-				switch p.Kind() {
-				case nn.Learnable:
-					got["gradient of "+p.Name()] = slices.Clone(tape.Gradient(p))
-				case nn.Statistic:
-					got[p.Name()] = slices.Clone(p.Data())
-				}
-			}
+			noteParams(got, tape, m)
 			tape.Reset()
 			noLeak(t, dev)
 			if apart {
