@@ -386,6 +386,7 @@ func TestNormsBesideConvolutionsAgreeWithTheirSteps(t *testing.T) {
 	c3, n3 := unit("expand", 40, 24, 1, 1, 1)
 	c4, n4 := unit("depthwise", 24, 24, 3, 24, 1)
 	c5, n5 := unit("smaller", 24, 32, 1, 1, 2)
+	c6, n6 := unit("first", 24, 24, 1, 1, 1)
 	m := newLayer(s, nil)
 	nn.Initialize(m, 3)
 	start, err := nn.Clone(m)
@@ -421,6 +422,8 @@ func TestNormsBesideConvolutionsAgreeWithTheirSteps(t *testing.T) {
 			y := see(n1.Forward(tape, conv(c1, in), nn.ReLU))
 			y = see(n2.Forward(tape, conv(c2, y), nn.ReLU))
 			y = see(n3.Add(tape, conv(c3, y), in))
+			fixed := tape.InputFloats(x, 2, 23, 21, 24) // nobody wants the gradient by it
+			y = see(n6.Add(tape, conv(c6, fixed), y))
 			z := see(n4.Forward(tape, conv(c4, y), nn.Identity))
 			z = tape.Add(z, y) // a second reader of y
 			z = n5.Forward(tape, conv(c5, see(z)), nn.GELU)

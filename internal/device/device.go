@@ -44,9 +44,9 @@ type Epilogue struct {
 type BatchNorm struct{ X, Y, Mean, RStd, Gamma, DGamma, DBeta Buffer }
 
 // Norms are the batch norms beside a convolution whose gradients are found along
-// with its own: BatchNormBackward of Output, whose X is the convolution's result,
-// makes dy of DY, which may be dy, and BatchNormSums of Input, whose result the
-// convolution's source is, goes on with dx. Both may be nil.
+// with its own. BatchNormBackward of Output, whose X is the convolution's result,
+// makes dy of DY; dy may be either of them. BatchNormSums of Input, whose result
+// the convolution's source is, goes on with dx. Both norms may be nil.
 type Norms struct {
 	Input, Output *BatchNorm
 	DY            Buffer
@@ -127,7 +127,8 @@ type Backend interface {
 	// depthwise; it reuses the memory of old, which may be nil.
 	PackConv(old Weights, w Buffer, s kernel.Conv) Weights
 	Conv(dst, x Buffer, w Weights, s kernel.Conv, e Epilogue)
-	// ConvBackwardInput adds to dx if accumulate is set and overwrites it otherwise.
+	// ConvBackwardInput adds to dx if accumulate is set and overwrites it
+	// otherwise; before and after that it does what n says.
 	ConvBackwardInput(dx, dy, w Buffer, s kernel.Conv, accumulate bool, n Norms)
 	// ConvBackwardWeight computes the gradient of a bias as well unless db is nil.
 	ConvBackwardWeight(dw, db, dy, x Buffer, s kernel.Conv)

@@ -9,6 +9,10 @@ const (
 	waiting        = 0.1
 )
 
+// TaskCycles is about how many of its processor's cycles a thread takes to be
+// handed a task and to begin it: part of a [Grid]'s cost where that is in cycles.
+const TaskCycles = 2000
+
 // Grid divides work that is a grid of rows x cols among p's threads: it says
 // into how many pieces the rows and into how many the columns are cut, of which
 // none is more than one longer than another. A piece of rows and a piece of

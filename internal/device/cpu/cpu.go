@@ -115,7 +115,8 @@ func (b *Backend) reduce(rows, c int, dst []float32, fn func(sum []float32, lo, 
 // then has the sums added up.
 func (b *Backend) reduction(rows, c int, dst []float32, fn func(sum []float32, lo, hi int)) (pieces pool.Pieces, sum func()) {
 	width := len(dst)
-	pieces.Size = reduceRows(rows, c)
+	size := reduceRows(rows, c)
+	pieces.Size = size
 	n := pieces.Of(rows)
 	if n <= 1 {
 		clear(dst)
@@ -124,7 +125,7 @@ func (b *Backend) reduction(rows, c int, dst []float32, fn func(sum []float32, l
 	}
 	sums := b.arena.Get(n * width)
 	pieces.Do = func(lo, hi int) {
-		i := lo / pieces.Size
+		i := lo / size
 		sum := part(sums, i, i+1, width)
 		clear(sum)
 		fn(sum, lo, hi)

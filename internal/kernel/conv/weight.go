@@ -225,14 +225,13 @@ func newGradient(p *pool.Pool, a *kernel.Arena, s kernel.Conv) *gradient {
 // dy and of x.
 func (g *gradient) share(p *pool.Pool) {
 	const (
-		copied = 1    // cycle for an element
-		task   = 2000 // cycles to hand a task out and to begin it
+		copied = 1 // cycle for an element
 		wide   = 2 * panel
 	)
 	pixels := float64(g.lines * g.ow)
 	rows, cols := (g.s.K+panelA-1)/panelA, (g.s.C+wide-1)/wide
 	r, c := p.Grid(g.chunks.n, rows, cols, func(rows, cols int) float64 {
-		return task + pixels*(float64(rows*panelA*cols)+copied*float64(rows*panelA+cols*wide))
+		return pool.TaskCycles + pixels*(float64(rows*panelA*cols)+copied*float64(rows*panelA+cols*wide))
 	})
 	g.rows, g.cols = (rows+r-1)/r*panelA, (cols+c-1)/c*wide
 	g.blocks, g.bands = (g.s.K+g.rows-1)/g.rows, (g.s.C+g.cols-1)/g.cols

@@ -30,7 +30,7 @@ func MulBetween(p *pool.Pool, dst []float32, ldc, m int, a Operand[float32], b *
 	v := sizes()
 	rows, cols := ceil(m, v.rows), ceil(b.n, v.cols)
 	r, c := p.Grid(1, rows, cols, func(rows, cols int) float64 { return Cost(rows, cols, b.k, 1) })
-	if passes.Before.Do == nil && passes.After.Do == nil || c > 1 || !passes.After.Fill(p, m) {
+	if c > 1 || !passes.After.Fill(p, m) {
 		passes.Before.Split(p, m)
 		p.Run(r*c, func(task, _ int) {
 			lo, hi := pool.Cut(rows, r, task/c)*v.rows, min(pool.Cut(rows, r, task/c+1)*v.rows, m)
@@ -85,11 +85,10 @@ func (s *passing) next() {
 // share.
 func Cost(rows, cols, k, products int) float64 {
 	const (
-		tile    = 40   // cycles for each tile besides its sums, a step of which takes a cycle for each row
-		element = 0.2  // cycles to read one, while others are multiplied
-		task    = 2000 // cycles to hand a task out and to begin it
+		tile    = 40  // cycles for each tile besides its sums, a step of which takes a cycle for each row
+		element = 0.2 // cycles to read one, while others are multiplied
 	)
 	v := sizes()
 	read := float64(k * (rows*v.rows + cols*v.cols))
-	return task + float64(products)*(float64(rows*cols*(v.rows*k+tile))+element*read)
+	return pool.TaskCycles + float64(products)*(float64(rows*cols*(v.rows*k+tile))+element*read)
 }
