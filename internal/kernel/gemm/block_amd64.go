@@ -36,15 +36,15 @@ type tile struct {
 	bias, scale, res unsafe.Pointer
 	resStride        int
 	mask             unsafe.Pointer
-	ahead            int     // the first tile prefetches what lies so far from B, unless 0
 	panel            int     // to the second panel of 32 columns; AVX-512
 	columns          int     // a bit for each column; AVX-512
 	seg              int     // the kernel's own
-	fetch            uintptr // where the next tile begins to prefetch, from two panels; AVX-512
+	fetch            uintptr // where the next tile begins to prefetch, with AVX-512 from two panels
 	fetchStep        int     // and how much further it goes with each step
 	fetching         int     // tiles that prefetch
-	next             uintptr // where the next four steps prefetch what the caller wants, unless 0
+	next             uintptr // where the next four steps prefetch, unless 0
 	nextStep         int     // and how much further they go
+	nextTiles        int     // how many tiles do so, 0 for all; not for the kernels
 }
 
 // Bits of tile.flags.
@@ -68,7 +68,7 @@ func (b *block) assembly() {
 		rows: unsafe.Pointer(unsafe.SliceData(b.rows)), outs: unsafe.Pointer(unsafe.SliceData(b.outs)),
 		segs: unsafe.Pointer(unsafe.SliceData(b.runs)), bsegs: unsafe.Pointer(unsafe.SliceData(b.bRuns)),
 		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
-		mask: unsafe.Pointer(&masks[max(nr-b.cols, 0)]), ahead: 4 * b.ahead,
+		mask: unsafe.Pointer(&masks[max(nr-b.cols, 0)]),
 		panel: 4 * b.panel, columns: 1<<b.cols - 1,
 	}
 	if b.accumulate {
@@ -102,18 +102,28 @@ func (b *block) assembly() {
 	s := split(len(b.rows))
 	if fours := s[0].tiles * len(b.runs) * (b.run / 4); len(b.next) > 0 && fours > 0 {
 		// B was brought near by whoever knows what comes next.
-		t.ahead, t.next = 0, uintptr(unsafe.Pointer(unsafe.SliceData(b.next)))
+		t.next = uintptr(unsafe.Pointer(unsafe.SliceData(b.next)))
 		t.nextStep = (4*len(b.next) + fours - 1) / fours
 	} else {
-		t.prefetch(s)
+		t.prefetch(s, b.cols, b.ahead)
 	}
 	t.mul(s, b.cols)
 }
 
 // prefetch divides the prefetching of the next part of B, as large as the
-// present one, among the first tiles, lest it holds one of them up.
-func (t *tile) prefetch(s tiles) {
-	t.fetch = uintptr(t.b) + uintptr(t.ahead)
+// present one and so many elements further on, among the first tiles, lest it
+// holds one of them up. If that can be a row of B with every fourth step of
+// AVX2's largest tiles, as many of them do so as that takes: lines from memory
+// come no faster, and the steps remain unrolled.
+func (t *tile) prefetch(s tiles, cols, ahead int) {
+	from := uintptr(t.b) + uintptr(4*ahead)
+	if fours := t.nseg * (t.run / 4); chosen == cpu.AVX2 && cols == nr && fours > 0 {
+		if n := ceil(t.nseg*t.run, fours); n <= s[0].tiles {
+			t.next, t.nextStep, t.nextTiles = from, t.bstep, n
+			return
+		}
+	}
+	t.fetch = from
 	t.fetching = min(s[0].tiles+s[1].tiles+s[2].tiles, mostFetching)
 	t.fetchStep = (t.bstep + t.fetching - 1) / t.fetching
 }
@@ -134,14 +144,19 @@ func (b *block) parts(parts, stepA, stepDst int) {
 	for i := range parts {
 		t.a, t.b, t.c = unsafe.Pointer(&b.a[i*stepA]), unsafe.Pointer(&b.b[i*stepB]), unsafe.Pointer(&b.dst[i*stepDst])
 		t.rows, t.outs = unsafe.Pointer(unsafe.SliceData(b.rows)), unsafe.Pointer(unsafe.SliceData(b.outs))
-		t.ahead = 4 * stepB
-		t.prefetch(s)
+		t.prefetch(s, b.cols, stepB)
 		t.mul(s, b.cols)
 	}
 }
 
 // mul computes all tiles of the rows that s divides.
 func (t *tile) mul(s tiles, cols int) {
+	if n := t.nextTiles; 0 < n && n < s[0].tiles {
+		t.tiles = n
+		call(s[0].rows, cols, t)
+		s[0].tiles -= n
+		t.next = 0
+	}
 	for _, part := range s {
 		if part.tiles > 0 {
 			t.tiles = part.tiles

@@ -51,10 +51,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -71,11 +71,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -85,6 +88,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -202,10 +206,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -225,11 +229,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -242,6 +249,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -384,10 +392,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -410,11 +418,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -430,6 +441,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -597,10 +609,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -626,11 +638,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -649,6 +664,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -841,10 +857,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -873,11 +889,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -899,6 +918,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -1117,10 +1137,10 @@ run:
 
 follow:
 	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
+	MOVQ  168(R13), R15
+	CMPQ  184(R13), $0x00
 	JNE   stepAhead
-	MOVQ  200(R13), R15
+	MOVQ  192(R13), R15
 	SUBQ  $0x04, R10
 	JLT   few
 	TESTQ R15, R15
@@ -1225,7 +1245,7 @@ few:
 
 fourNext:
 	PREFETCHT1   (R15)
-	ADDQ         208(R13), R15
+	ADDQ         200(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -1316,7 +1336,7 @@ fourNext:
 	ADDQ         R12, R9
 	SUBQ         $0x04, R10
 	JGE          fourNext
-	MOVQ         R15, 200(R13)
+	MOVQ         R15, 192(R13)
 	JMP          few
 
 step:
@@ -1349,11 +1369,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -1378,6 +1401,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -1569,10 +1593,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1589,11 +1613,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -1603,6 +1630,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -1726,10 +1754,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1749,11 +1777,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -1766,6 +1797,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -1914,10 +1946,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -1940,11 +1972,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -1960,6 +1995,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -2133,10 +2169,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2162,11 +2198,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -2185,6 +2224,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -2383,10 +2423,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2415,11 +2455,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -2441,6 +2484,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -2664,10 +2708,10 @@ run:
 	ADDQ 8(R13), R9
 
 follow:
-	MOVQ  64(R13), R10
-	MOVQ  144(R13), R15
-	TESTQ R15, R15
-	JNE   stepAhead
+	MOVQ 64(R13), R10
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
+	JNE  stepAhead
 
 step:
 	VMOVUPS      (R9), Y12
@@ -2699,11 +2743,14 @@ ran:
 	INCQ R14
 	CMPQ R14, 56(R13)
 	JNE  run
-	MOVQ $0x00000000, 144(R13)
+	CMPQ 184(R13), $0x00
+	JEQ  summed
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
-	PREFETCHT1   (R9)(R15*1)
+	PREFETCHT1   (R15)
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (AX)(R8*1), Y14
@@ -2728,6 +2775,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -2878,7 +2926,7 @@ TEXT ·mul1x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -2910,26 +2958,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -2944,19 +2992,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -2966,7 +3014,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -3034,7 +3082,7 @@ TEXT ·mul2x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -3076,26 +3124,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -3113,19 +3161,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3138,7 +3186,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -3222,7 +3270,7 @@ TEXT ·mul3x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -3274,26 +3322,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -3314,19 +3362,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3342,7 +3390,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -3442,7 +3490,7 @@ TEXT ·mul4x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -3504,26 +3552,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -3547,19 +3595,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3578,7 +3626,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -3694,7 +3742,7 @@ TEXT ·mul5x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -3766,26 +3814,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -3812,19 +3860,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -3846,7 +3894,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -3978,7 +4026,7 @@ TEXT ·mul6x32(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -4060,26 +4108,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -4109,19 +4157,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -4146,7 +4194,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -4294,7 +4342,7 @@ TEXT ·mul7x32(SB), NOSPLIT, $8-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -4386,28 +4434,28 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ  64(R13), R10
-	MOVQ  176(R13), R15
-	CMPQ  192(R13), $0x00
+	MOVQ  168(R13), R15
+	CMPQ  184(R13), $0x00
 	JNE   stepAhead
-	MOVQ  200(R13), R15
+	MOVQ  192(R13), R15
 	SUBQ  $0x04, R10
 	JLT   few
 	TESTQ R15, R15
@@ -4524,7 +4572,7 @@ few:
 
 fourNext:
 	PREFETCHT1   (R15)
-	ADDQ         208(R13), R15
+	ADDQ         200(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -4627,7 +4675,7 @@ fourNext:
 	ADDQ         R12, R9
 	SUBQ         $0x04, R10
 	JGE          fourNext
-	MOVQ         R15, 200(R13)
+	MOVQ         R15, 192(R13)
 	JMP          few
 
 step:
@@ -4660,19 +4708,19 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
 	PREFETCHT1   (R15)(R14*1)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VMOVUPS      (R9)(R14*1), Z29
 	VBROADCASTSS (AX)(R8*1), Z30
@@ -4700,7 +4748,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -4864,7 +4912,7 @@ TEXT ·mul1x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -4893,26 +4941,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -4925,18 +4973,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -4944,7 +4992,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5003,7 +5051,7 @@ TEXT ·mul2x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -5039,26 +5087,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -5073,18 +5121,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5094,7 +5142,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5162,7 +5210,7 @@ TEXT ·mul3x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -5205,26 +5253,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -5241,18 +5289,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5264,7 +5312,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5341,7 +5389,7 @@ TEXT ·mul4x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -5391,26 +5439,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -5429,18 +5477,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5454,7 +5502,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5540,7 +5588,7 @@ TEXT ·mul5x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -5597,26 +5645,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -5637,18 +5685,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5664,7 +5712,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5759,7 +5807,7 @@ TEXT ·mul6x16z(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -5823,26 +5871,26 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ 64(R13), R10
-	MOVQ 176(R13), R15
-	CMPQ 192(R13), $0x00
+	MOVQ 168(R13), R15
+	CMPQ 184(R13), $0x00
 	JNE  stepAhead
 
 step:
@@ -5865,18 +5913,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -5894,7 +5942,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:
@@ -5998,7 +6046,7 @@ TEXT ·mul7x16z(SB), NOSPLIT, $8-8
 	MOVQ  t+0(FP), R13
 	MOVQ  72(R13), R11
 	MOVQ  80(R13), R12
-	MOVQ  160(R13), R15
+	MOVQ  152(R13), R15
 	KMOVW R15, K1
 	SHRQ  $0x10, R15
 	KMOVW R15, K2
@@ -6069,28 +6117,28 @@ resume:
 
 sum:
 	MOVQ 8(R13), R9
-	MOVQ $0x00000000, 168(R13)
-	MOVQ 152(R13), R14
+	MOVQ $0x00000000, 160(R13)
+	MOVQ 144(R13), R14
 
 run:
 	MOVQ 40(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R8
 	SHLQ $0x02, R8
 	CMPQ 48(R13), $0x00
 	JEQ  follow
 	MOVQ 48(R13), R15
-	MOVQ 168(R13), R10
+	MOVQ 160(R13), R10
 	MOVQ (R15)(R10*8), R9
 	SHLQ $0x02, R9
 	ADDQ 8(R13), R9
 
 follow:
 	MOVQ  64(R13), R10
-	MOVQ  176(R13), R15
-	CMPQ  192(R13), $0x00
+	MOVQ  168(R13), R15
+	CMPQ  184(R13), $0x00
 	JNE   stepAhead
-	MOVQ  200(R13), R15
+	MOVQ  192(R13), R15
 	SUBQ  $0x04, R10
 	JLT   few
 	TESTQ R15, R15
@@ -6175,7 +6223,7 @@ few:
 
 fourNext:
 	PREFETCHT1   (R15)
-	ADDQ         208(R13), R15
+	ADDQ         200(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -6246,7 +6294,7 @@ fourNext:
 	ADDQ         R12, R9
 	SUBQ         $0x04, R10
 	JGE          fourNext
-	MOVQ         R15, 200(R13)
+	MOVQ         R15, 192(R13)
 	JMP          few
 
 step:
@@ -6271,18 +6319,18 @@ step:
 	JNZ          step
 
 ran:
-	INCQ 168(R13)
-	MOVQ 168(R13), R15
+	INCQ 160(R13)
+	MOVQ 160(R13), R15
 	CMPQ R15, 56(R13)
 	JNE  run
-	CMPQ 192(R13), $0x00
+	CMPQ 184(R13), $0x00
 	JEQ  summed
-	DECQ 192(R13)
+	DECQ 184(R13)
 	JMP  summed
 
 stepAhead:
 	PREFETCHT1   (R15)
-	ADDQ         184(R13), R15
+	ADDQ         176(R13), R15
 	VMOVUPS      (R9), Z28
 	VBROADCASTSS (AX)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
@@ -6302,7 +6350,7 @@ stepAhead:
 	ADDQ         R12, R9
 	DECQ         R10
 	JNZ          stepAhead
-	MOVQ         R15, 176(R13)
+	MOVQ         R15, 168(R13)
 	JMP          ran
 
 summed:

@@ -13,33 +13,37 @@ import (
 const mBlock = 196
 
 // blocking is how a variant divides a product: rows and columns of the largest
-// tile of its micro-kernels, rows and length of a block of A, and up to how many
-// elements B stays in the second cache while blocks of rows pass, so that what
-// the next block reads is what should be fetched early.
-type blocking struct{ rows, cols, m, k, near int }
+// tile of its micro-kernels; the most rows, length and elements of a block of A;
+// and up to how many elements B stays in the second cache while blocks of rows
+// pass, so that what the next block reads is what should be fetched early.
+type blocking struct{ rows, cols, m, k, size, near int }
 
-func (v blocking) blockRows(m int) int {
-	if m <= v.m {
+// blockRows is how many rows of m are taken at once if sums have k terms.
+func (v blocking) blockRows(m, k int) int {
+	most := min(v.m, max(v.size/max(min(k, v.k), 1)/v.rows, 1)*v.rows)
+	if m <= most {
 		return m
 	}
-	return ceil(ceil(m, ceil(m, v.m)), v.rows) * v.rows
+	return ceil(ceil(m, ceil(m, most)), v.rows) * v.rows
 }
 
 // sizes is the blocking of the variant that runs. A block of A stays in the
-// second cache while the panels of B pass. On Zen 4 (AVX2) that is up to
-// 216 KiB, and a block of a panel, 32 KiB, serves all its rows from the first
-// cache, which smaller blocks of k filled worse; Intel's processors with
-// AVX-512 have twice the second cache, from which they read the panels as fast,
-// so that long sums pay more than panels at hand. The portable code rounds where
-// its sums end, so it takes all of k at once. No size shows in the results.
+// second cache while the panels of B pass. On AMD Zen 3 and 4 (AVX2) that is up
+// to 216 KiB; a block of a panel of 512 rows, 32 KiB, serves all its rows from
+// the first cache, and blocks of 256 were slower there, but one of 1024 rows
+// pays although it comes from the second cache for each tile of rows: sums are
+// written and read again half as often (1 to 5 % on Zen 3). Intel's processors
+// with AVX-512 have more of the second cache, from which they read the panels as
+// fast. The portable code rounds where its sums end, so it takes all of k at
+// once. No size shows in the results.
 func sizes() blocking {
 	switch chosen {
 	case cpu.AVX512:
-		return blocking{rows: 7, cols: 2 * nr, m: mBlock, k: 1024, near: 1 << 18}
+		return blocking{rows: 7, cols: 2 * nr, m: mBlock, k: 1024, size: mBlock * 1024, near: 1 << 18}
 	case cpu.AVX2:
-		return blocking{rows: 6, cols: nr, m: 108, k: 512, near: 1 << 16}
+		return blocking{rows: 6, cols: nr, m: 108, k: 1024, size: 108 * 512, near: 1 << 16}
 	}
-	return blocking{rows: 6, cols: 2 * nr, m: 108, k: math.MaxInt}
+	return blocking{rows: 6, cols: 2 * nr, m: 108, k: math.MaxInt, size: math.MaxInt}
 }
 
 // TileRows is the number of rows in the largest tile of the micro-kernels:
@@ -190,11 +194,11 @@ func (p *product) mul(dst []float32) {
 		}
 	}
 	if all := len(p.next[0]) + len(p.next[1]); all > 0 {
-		v := sizes()
-		p.share = ceil(all, max(ceil(p.m, v.blockRows(p.m))*ceil(p.n, v.cols)*ceil(len(p.runs)*p.run, v.k), 1))
+		v, k := sizes(), len(p.runs)*p.run
+		p.share = ceil(all, max(ceil(p.m, v.blockRows(p.m, k))*ceil(p.n, v.cols)*ceil(k, v.k), 1))
 	}
 	inPlace := p.epi != nil && overlap(p.epi.Residual, dst) && !p.once()
-	size := sizes().blockRows(p.m)
+	size := sizes().blockRows(p.m, len(p.runs)*p.run)
 	following := p.share == 0 && !inPlace && p.follows()
 	for i0 := 0; i0 < p.m; i0 += size {
 		rows := min(size, p.m-i0)
@@ -261,8 +265,8 @@ func (p *product) wanted() (of, and []float32) {
 // again.
 func (p *product) portion(n, blocks int) int {
 	v := sizes()
-	steps := min(len(p.runs)*p.run, v.k)
-	return max(ceil(n, max(blocks, 1)), ceil(min(p.m, v.m), v.rows)*(steps/4)*16)
+	k := len(p.runs) * p.run
+	return max(ceil(n, max(blocks, 1)), ceil(v.blockRows(p.m, k), v.rows)*(min(k, v.k)/4)*16)
 }
 
 // overlap reports whether two slices share memory.

@@ -44,15 +44,14 @@ const (
 	tileRes       = 120
 	tileResStride = 128
 	tileMask      = 136
-	tileAhead     = 144
-	tilePanel     = 152
-	tileSelect    = 160
-	tileSeg       = 168
-	tileFetch     = 176
-	tileFetchStep = 184
-	tileFetching  = 192
-	tileNext      = 200
-	tileNextStep  = 208
+	tilePanel     = 144
+	tileSelect    = 152
+	tileSeg       = 160
+	tileFetch     = 168
+	tileFetchStep = 176
+	tileFetching  = 184
+	tileNext      = 192
+	tileNextStep  = 200
 )
 
 // Bits of tile.flags.
@@ -308,13 +307,8 @@ func (s *shape) kernel() {
 	ADDQ(arg(tileB), bAt)
 	Label("follow")
 	MOVQ(arg(tileRun), left)
-	if s.wide {
-		MOVQ(arg(tileFetch), tmp)
-		CMPQ(arg(tileFetching), U8(0))
-	} else {
-		MOVQ(arg(tileAhead), tmp)
-		TESTQ(tmp, tmp)
-	}
+	MOVQ(arg(tileFetch), tmp)
+	CMPQ(arg(tileFetching), U8(0))
 	JNE(LabelRef("stepAhead"))
 	if s.fours {
 		s.four()
@@ -333,31 +327,21 @@ func (s *shape) kernel() {
 		CMPQ(seg, arg(tileNSeg))
 	}
 	JNE(LabelRef("run"))
-	if s.wide {
-		CMPQ(arg(tileFetching), U8(0))
-		JEQ(LabelRef("summed"))
-		DECQ(arg(tileFetching))
-	} else {
-		MOVQ(U32(0), arg(tileAhead))
-	}
+	CMPQ(arg(tileFetching), U8(0))
+	JEQ(LabelRef("summed"))
+	DECQ(arg(tileFetching))
 	JMP(LabelRef("summed"))
 
 	Label("stepAhead")
-	if s.wide {
-		PREFETCHT1(Mem{Base: tmp})
-		if s.vector == 2 {
-			PREFETCHT1(Mem{Base: tmp, Index: panel, Scale: 1})
-		}
-		ADDQ(arg(tileFetchStep), tmp)
-	} else {
-		PREFETCHT1(Mem{Base: bAt, Index: tmp, Scale: 1})
+	PREFETCHT1(Mem{Base: tmp})
+	if s.wide && s.vector == 2 {
+		PREFETCHT1(Mem{Base: tmp, Index: panel, Scale: 1})
 	}
+	ADDQ(arg(tileFetchStep), tmp)
 	s.step()
 	DECQ(left)
 	JNZ(LabelRef("stepAhead"))
-	if s.wide {
-		MOVQ(tmp, arg(tileFetch))
-	}
+	MOVQ(tmp, arg(tileFetch))
 	JMP(LabelRef("ran"))
 
 	Label("summed")
