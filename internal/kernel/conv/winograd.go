@@ -130,10 +130,9 @@ func (c *winograd) run(p *pool.Pool, a *kernel.Arena) {
 // of filters are divided among threads that would have few blocks of the
 // largest size.
 func (c *winograd) grid(p *pool.Pool, tiles, most int) (blocks, groups int) {
-	sizes := sizes()
-	rows, all := (tiles+sizes.rows-1)/sizes.rows, together(c.filters.Panels())
-	blocks, groups = p.Grid(1, rows, all, func(rows, cols int) float64 {
-		if rows > (most+sizes.rows-1)/sizes.rows {
+	wide, all := float64(sizes().panels), together(c.filters.Panels())
+	blocks, groups = p.Grid(1, tiles, all, func(tiles, cols int) float64 {
+		if tiles > most {
 			return math.Inf(1)
 		}
 		// A product of each part, and the part's transforms, vector by vector: C
@@ -143,13 +142,13 @@ func (c *winograd) grid(p *pool.Pool, tiles, most int) (blocks, groups int) {
 			vector  = 4   // cycles
 			element = 0.8 // of the source, from thread to thread
 		)
-		tiles := float64(rows * sizes.rows)
-		in := vector * tiles * float64(c.c) / panel
+		n := float64(tiles)
+		in := vector * n * float64(c.c) / panel
 		if cols < all {
-			in = (in + element*tiles*float64(c.c)) * float64(cols) / float64(all)
+			in = (in + element*n*float64(c.c)) * float64(cols) / float64(all)
 		}
-		out := vector * tiles * float64(cols*sizes.panels)
-		return gemm.Cost(rows, cols, c.c, c.form.parts()) + float64(c.form.parts())*(in+out)
+		out := vector * n * wide * float64(cols)
+		return gemm.Cost(tiles, cols, c.c, c.form.parts()) + float64(c.form.parts())*(in+out)
 	})
 	return max(blocks, (tiles+most-1)/most), groups
 }

@@ -68,7 +68,7 @@ func (b *block) assembly() {
 		rows: unsafe.Pointer(unsafe.SliceData(b.rows)), outs: unsafe.Pointer(unsafe.SliceData(b.outs)),
 		segs: unsafe.Pointer(unsafe.SliceData(b.runs)), bsegs: unsafe.Pointer(unsafe.SliceData(b.bRuns)),
 		nseg: len(b.runs), run: b.run, step: 4 * b.step, bstep: 4 * b.bStep,
-		mask: unsafe.Pointer(&masks[max(nr-b.cols, 0)]),
+		mask:  unsafe.Pointer(&masks[max(nr-b.cols, 0)]),
 		panel: 4 * b.panel, columns: 1<<b.cols - 1,
 	}
 	if b.accumulate {

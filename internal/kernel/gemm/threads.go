@@ -29,7 +29,7 @@ func MulBetween(p *pool.Pool, dst []float32, ldc, m int, a Operand[float32], b *
 	}
 	v := sizes()
 	rows, cols := ceil(m, v.rows), ceil(b.n, v.cols)
-	r, c := p.Grid(1, rows, cols, func(rows, cols int) float64 { return Cost(rows, cols, b.k, 1) })
+	r, c := p.Grid(1, rows, cols, func(rows, cols int) float64 { return Cost(rows*v.rows, cols, b.k, 1) })
 	if c > 1 || !passes.After.Fill(p, m) {
 		passes.Before.Split(p, m)
 		p.Run(r*c, func(task, _ int) {
@@ -80,15 +80,15 @@ func (s *passing) next() {
 }
 
 // Cost is about how many of its processor's cycles a thread takes for a task of
-// so many products alike, each with sums of k terms and rows times cols tiles of
-// the largest micro-kernel. Their operands come from a cache that the threads
-// share.
+// so many products alike, each with sums of k terms, with so many rows and with
+// as many columns as so many tiles of the largest micro-kernel. Their operands
+// come from a cache that the threads share.
 func Cost(rows, cols, k, products int) float64 {
 	const (
 		tile    = 40  // cycles for each tile besides its sums, a step of which takes a cycle for each row
 		element = 0.2 // cycles to read one, while others are multiplied
 	)
 	v := sizes()
-	read := float64(k * (rows*v.rows + cols*v.cols))
-	return pool.TaskCycles + float64(products)*(float64(rows*cols*(v.rows*k+tile))+element*read)
+	read := float64(k * (rows + cols*v.cols))
+	return pool.TaskCycles + float64(products)*(float64(cols*(rows*k+tile*ceil(rows, v.rows)))+element*read)
 }
