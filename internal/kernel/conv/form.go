@@ -44,32 +44,35 @@ func parse(s string) *form {
 	return nil
 }
 
-// Thresholds, measured on the layers of ResNets (AMD Zen 4, AVX2; relative to
-// direct convolution, one image).
+// Thresholds, measured on the layers of ResNets (AMD Zen 3 and 4, AVX2; relative
+// to direct convolution, one image).
 //
 // From fewChannels on, F(4x4) takes less than half the time. With 16 channels
 // it would still take 0.54, but its error is then 2.5 times that of direct
 // sums, which are short (1.8 times at 256), and small networks in training,
 // with few values behind each of their statistics, magnify it most.
 //
-// Up to manyProducts, the transformed filters of F(4x4), four times as large as
-// the filters, stay in or near the second cache: 0.31 of the time, F(2x2) 0.5.
-// Beyond it they are read from far away for few pixels: at 14x14x256 F(4x4)
-// would take 0.40, F(2x2) takes 0.5; at 7x7x512 both take 0.6; and F(2x2) needs
-// less than half the memory, which is worth more elsewhere. Gradients come in
-// batches, and the filters are transformed for the occasion: up to manyBackward
-// F(4x4) takes 0.3 to 0.5 of the time, F(2x2) 0.5; beyond it the transformed
-// filters or their gradients would be 38 MB.
+// Up to manyProducts F(4x4) takes 0.3 to 0.4 of the time, F(2x2) 0.5. Beyond it
+// the transformed filters of F(4x4), four times as large as the filters, are
+// read from memory for few pixels: at 7x7x512 it takes 1.4 times as long as
+// F(2x2), which takes 0.5 and needs less than half the memory. (For eight images
+// F(4x4) would take 0.6 of F(2x2)'s time there, but the filters alone decide.)
+// Gradients come in batches, and the filters are transformed for the occasion:
+// up to manyBackward F(4x4) takes 0.3 to 0.5 of the time, F(2x2) 0.5; beyond it
+// the transformed filters or their gradients would be 38 MB.
 //
 // AVX-512 (Intel Emerald Rapids) makes all forms faster by much the same factor,
-// and the thresholds hold: at 14x14x256 F(4x4) takes 0.43, F(2x2) 0.47 of direct
-// convolution's time alone, but inside ResNet-18, where filters come from far
-// away, F(4x4) makes the network 2 % slower; at 7x7x512 the network takes as long
-// with F(2x2) as with direct convolution, with F(4x4) 1.27 times as long.
+// but not memory, so that manyProducts512 is lower: at 14x14x256 F(4x4) takes
+// 0.43, F(2x2) 0.47 of direct convolution's time alone, but inside ResNet-18,
+// where filters come from far away, F(4x4) makes the network 2 % slower; with
+// AVX2 on Zen 3 it makes it 4 % faster, ResNet-50 2 %. At 7x7x512 the network
+// takes as long with F(2x2) as with direct convolution, with F(4x4) 1.27 times
+// as long.
 const (
-	fewChannels  = 32
-	manyProducts = 128 * 128
-	manyBackward = 256 * 512
+	fewChannels     = 32
+	manyProducts    = 256 * 256
+	manyProducts512 = 128 * 128
+	manyBackward    = 256 * 512
 )
 
 // suits reports whether Winograd's forms can compute s.
@@ -77,12 +80,16 @@ func suits(s kernel.Conv) bool {
 	return s.KH == 3 && s.KW == 3 && s.StrideH == 1 && s.StrideW == 1 && s.DilH == 1 && s.DilW == 1 && s.Groups == 1
 }
 
-// choose is the form of the forward pass. It looks at the filters alone: so
-// they are arranged once for whatever batch and image size, and results depend
-// on neither.
+// choose is the form of the forward pass. It looks at the filters and the
+// processor alone: so they are arranged once for whatever batch and image size,
+// and results depend on neither.
 func choose(s kernel.Conv) form {
+	many := manyProducts
+	if chosen == cpu.AVX512 {
+		many = manyProducts512
+	}
 	f := chooseInput(s)
-	if f == f4 && forced == nil && s.C*s.K > manyProducts {
+	if f == f4 && forced == nil && s.C*s.K > many {
 		return f2
 	}
 	return f
