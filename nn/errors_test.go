@@ -107,6 +107,14 @@ func TestWrongOperandsAreErrorsThatNameLayerAndShapes(t *testing.T) {
 		{name: "input column-major", run: func(t *nn.Tape) *nn.Tensor {
 			return t.Input(tensor.New(tensor.WithShape(2, 3), tensor.AsFortran([]float32{1, 2, 3, 4, 5, 6})))
 		}},
+		{name: "squeeze and excitation, another residual", run: func(t *nn.Tape) *nn.Tensor {
+			l := nn.NewSqueezeExcite(nn.NewScope().Sub("body", 0), 3, 2)
+			return l.Forward(t, ones(t, 1, 4, 4, 3), nn.Epilogue{Residual: ones(t, 1, 5, 5, 3)})
+		}, wants: []string{"body.0", "[1 5 5 3]", "[1 4 4 3]"}},
+		{name: "channel attention, another residual", run: func(t *nn.Tape) *nn.Tensor {
+			l := nn.NewChannelAttention(nn.NewScope().Sub("body", 0), 3)
+			return l.Forward(t, ones(t, 1, 4, 4, 3), nn.Epilogue{Residual: ones(t, 1, 5, 5, 3)})
+		}, wants: []string{"body.0", "[1 5 5 3]", "[1 4 4 3]"}},
 		{name: "floats too few", run: func(t *nn.Tape) *nn.Tensor { return t.InputFloats(make([]float32, 5), 2, 3) }, wants: []string{"5", "[2 3]"}},
 		{name: "floats without shape", run: func(t *nn.Tape) *nn.Tensor { return t.InputFloats([]float32{1}) }},
 		{name: "floats empty axis", run: func(t *nn.Tape) *nn.Tensor { return t.InputFloats(nil, 2, 0) }, wants: []string{"[2 0]"}},

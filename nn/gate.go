@@ -5,18 +5,21 @@ import "github.com/winnow-go/winnow/internal/device"
 // Gate multiplies each channel of each image of x [N,H,W,C] by a number of its
 // own, s [N,C], and applies e, which may not have a Norm: how squeeze and
 // excitation and its relatives weigh channels.
-func (t *Tape) Gate(x, s *Tensor, e Epilogue) *Tensor {
+func (t *Tape) Gate(x, s *Tensor, e Epilogue) *Tensor { return t.gate("", x, s, e) }
+
+// gate is Gate as the end of a layer of that name.
+func (t *Tape) gate(layer string, x, s *Tensor, e Epilogue) *Tensor {
 	const kind = "gate"
-	if !t.ready("", kind, x, s) {
+	if !t.ready(layer, kind, x, s) {
 		return t.empty()
 	}
 	switch {
 	case len(x.shape) != 4 || len(s.shape) != 2 || s.shape[0] != x.shape[0] || s.shape[1] != x.shape[3]:
-		t.fail("", kind, "factors %v do not fit input %v: want [N,C] and [N,H,W,C]", s.shape, x.shape)
+		t.fail(layer, kind, "factors %v do not fit input %v: want [N,C] and [N,H,W,C]", s.shape, x.shape)
 	case e.Norm != nil:
-		t.fail("", kind, "a batch norm in the epilogue of a gate")
+		t.fail(layer, kind, "a batch norm in the epilogue of a gate")
 	}
-	if t.err != nil || !t.epilogueFits("", kind, x.shape, &e) {
+	if t.err != nil || !t.epilogueFits(layer, kind, x.shape, &e) {
 		return t.empty()
 	}
 	o := &gateOp{}
@@ -26,10 +29,10 @@ func (t *Tape) Gate(x, s *Tensor, e Epilogue) *Tensor {
 			if e.Residual != nil && rest.Residual == nil {
 				in = append(in, e.Residual)
 			}
-			return t.unfused(t.record("", o, x.shape, nil, in...), rest)
+			return t.unfused(t.record(layer, o, x.shape, nil, in...), rest)
 		}
 	}
-	return t.unfused(t.record("", o, x.shape, nil, x, s), e)
+	return t.unfused(t.record(layer, o, x.shape, nil, x, s), e)
 }
 
 type gateOp struct{ fusedEnd }
@@ -69,6 +72,7 @@ func (o *gateOp) backward(t *Tape, n *node) {
 // arXiv:1709.01507): x times sigmoid(fc2(relu(fc1(mean of x over the pixels)))).
 type SqueezeExcite struct {
 	Reduce, Expand *Linear
+	name           string
 }
 
 // NewSqueezeExcite declares the parameters "fc1" and "fc2", convolutions of one
@@ -77,6 +81,7 @@ func NewSqueezeExcite(s *Scope, channels, reduced int) *SqueezeExcite {
 	return &SqueezeExcite{
 		Reduce: NewLinear(s.Sub("fc1"), LinearConfig{In: channels, Out: reduced, Conv: true, Init: KaimingFanOut, BiasInit: UniformFanIn(channels)}),
 		Expand: NewLinear(s.Sub("fc2"), LinearConfig{In: reduced, Out: channels, Conv: true, Init: KaimingFanOut, BiasInit: UniformFanIn(reduced)}),
+		name:   s.Name(),
 	}
 }
 
@@ -86,7 +91,7 @@ func (l *SqueezeExcite) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 		return t.empty()
 	}
 	s := l.Reduce.Forward(t, t.GlobalPool(x), Epilogue{Act: ReLU})
-	return t.Gate(x, l.Expand.Forward(t, s, Epilogue{Act: Sigmoid}), e)
+	return t.gate(l.name, x, l.Expand.Forward(t, s, Epilogue{Act: Sigmoid}), e)
 }
 
 // ChannelAttention weighs channels by their neighbours (ECA: Wang et al. 2020,
@@ -118,5 +123,5 @@ func (l *ChannelAttention) Forward(t *Tape, x *Tensor, e Epilogue) *Tensor {
 		t.fail(l.name, kind, "%d taps, want an odd number", taps)
 		return t.empty()
 	}
-	return t.Gate(x, t.Activate(t.along(l.name, s, l.Weight), Sigmoid), e)
+	return t.gate(l.name, x, t.Activate(t.along(l.name, s, l.Weight), Sigmoid), e)
 }

@@ -326,33 +326,32 @@ func TestFiltersAreTransformed(t *testing.T) {
 }
 
 func TestFormIsChosenByTheFilters(t *testing.T) {
-	defer func(f *form) { forced = f }(forced)
+	defer func(f *form, v cpu.Variant) { forced, chosen = f, v }(forced, chosen)
 	forced = nil
 	two := shape(1, 56, 64, 64, 3, 2, 1, 1, 1)
-	middle := f4
-	if chosen == cpu.AVX512 {
-		middle = f2
-	}
 	for _, c := range []struct {
-		s                   kernel.Conv
-		want, input, weight form
+		s                            kernel.Conv
+		want, with512, input, weight form
 	}{
-		{shape(1, 56, 64, 64, 3, 1, 1, 1, 1), f4, f4, f4},
-		{shape(8, 7, 128, 128, 3, 1, 1, 1, 1), f4, f4, f4},
-		{shape(1, 14, 256, 256, 3, 1, 1, 1, 1), middle, f4, f4},
-		{shape(8, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f4},
-		{shape(64, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f2},
-		{shape(1, 56, 3, 64, 3, 1, 1, 1, 1), direct, direct, direct},
-		{shape(1, 56, 64, 64, 1, 1, 0, 1, 1), direct, direct, direct},
-		{shape(1, 56, 64, 64, 3, 1, 2, 2, 1), direct, direct, direct},
-		{shape(1, 56, 64, 64, 3, 1, 1, 1, 2), direct, direct, direct},
-		{two, direct, direct, direct},
+		{shape(1, 56, 64, 64, 3, 1, 1, 1, 1), f4, f4, f4, f4},
+		{shape(8, 7, 128, 128, 3, 1, 1, 1, 1), f4, f4, f4, f4},
+		{shape(1, 14, 256, 256, 3, 1, 1, 1, 1), f4, f2, f4, f4},
+		{shape(8, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f2, f4},
+		{shape(64, 7, 512, 512, 3, 1, 1, 1, 1), f2, f2, f2, f2},
+		{shape(1, 56, 3, 64, 3, 1, 1, 1, 1), direct, direct, direct, direct},
+		{shape(1, 56, 64, 64, 1, 1, 0, 1, 1), direct, direct, direct, direct},
+		{shape(1, 56, 64, 64, 3, 1, 2, 2, 1), direct, direct, direct, direct},
+		{shape(1, 56, 64, 64, 3, 1, 1, 1, 2), direct, direct, direct, direct},
+		{two, direct, direct, direct, direct},
 	} {
-		for what, got := range map[string][2]form{
-			"forward": {choose(c.s), c.want}, "input": {chooseInput(c.s), c.input}, "weights": {chooseWeight(c.s), c.weight},
-		} {
-			if got[0] != got[1] {
-				t.Errorf("%s: %s %v, want %v", name(c.s), what, got[0], got[1])
+		for v, want := range map[cpu.Variant]form{cpu.Generic: c.want, cpu.AVX2: c.want, cpu.AVX512: c.with512} {
+			chosen = v
+			for what, got := range map[string][2]form{
+				"forward": {choose(c.s), want}, "input": {chooseInput(c.s), c.input}, "weights": {chooseWeight(c.s), c.weight},
+			} {
+				if got[0] != got[1] {
+					t.Errorf("%v, %s: %s %v, want %v", v, name(c.s), what, got[0], got[1])
+				}
 			}
 		}
 	}
