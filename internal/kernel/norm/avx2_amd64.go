@@ -39,13 +39,14 @@ func moments16AVX2(sum *float64, squares *float64, x *float32, first *float32, r
 //go:noescape
 func moments4AVX2(sum *float64, squares *float64, x *float32, first *float32, rows int, stride int)
 
-// batchNormBackwardSumsAVX2 is BatchNormBackwardSums for rows, c > 0; each channel is one chain of additions.
+// batchNormBackwardSumsAVX2 adds Σ dy and Σ dy x̂ over rows > 0 rows that lie stride elements apart, for 0 < c <= strip channels,
+// to total [2,strip]. Each channel is one chain of additions in block [2,strip], zeros before and after.
 //
 //go:noescape
-func batchNormBackwardSumsAVX2(sdy *float32, sdyx *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows int, c int)
+func batchNormBackwardSumsAVX2(total *float64, block *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows int, c int, stride int)
 
-// batchNormBackwardAVX2 computes dx = a dy + (b (x - mean) + e) for c > 0 channels of rows > 0 rows that lie
-// stride elements apart.
+// batchNormBackwardAVX2 computes dx = a dy + (b (x - mean) + e) for 0 < c <= strip channels of rows > 0 rows that lie stride
+// elements apart; factors [3,strip] are a, b and e.
 //
 //go:noescape
-func batchNormBackwardAVX2(dx *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, e *float32, rows int, c int, stride int)
+func batchNormBackwardAVX2(dx *float32, dy *float32, x *float32, mean *float32, factors *float32, rows int, c int, stride int)

@@ -2216,309 +2216,361 @@ row:
 	VZEROUPPER
 	RET
 
-// func batchNormBackwardSumsAVX2(sdy *float32, sdyx *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows int, c int)
+// func batchNormBackwardSumsAVX2(total *float64, block *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows int, c int, stride int)
 // Requires: AVX, FMA3
-TEXT ·batchNormBackwardSumsAVX2(SB), $128-64
-	MOVQ sdy+0(FP), AX
-	MOVQ sdyx+8(FP), CX
-	MOVQ dy+16(FP), DX
-	MOVQ x+24(FP), BX
-	MOVQ mean+32(FP), SI
-	MOVQ rstd+40(FP), DI
-	MOVQ rows+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ R9, R10
-	SHLQ $0x02, R10
+TEXT ·batchNormBackwardSumsAVX2(SB), $128-72
+	MOVQ    block+8(FP), AX
+	MOVQ    dy+16(FP), CX
+	MOVQ    x+24(FP), DX
+	MOVQ    mean+32(FP), BX
+	MOVQ    c+56(FP), SI
+	MOVQ    stride+64(FP), DI
+	MOVQ    SI, R8
+	ANDQ    $-8, R8
+	MOVQ    R8, R9
+	SUBQ    SI, R9
+	LEAQ    tailMask<>+0(SB), R10
+	VMOVUPS 32(R10)(R9*4), Y0
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, DI
+	LEAQ    (DI)(DI*2), R10
+	MOVQ    rows+48(FP), R13
 
-wide:
-	CMPQ    R9, $+32
-	JLT     wide_done
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	VMOVUPS 64(SI), Y2
-	VMOVUPS 96(SI), Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y6, Y6, Y6
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y9, Y9, Y9
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y11, Y11, Y11
-	MOVQ    DX, R12
-	MOVQ    BX, R13
-	MOVQ    R8, R11
+four:
+	SUBQ $0x04, R13
+	JLT  rest
+	XORQ R9, R9
 
-wide_row:
-	VMOVUPS     (R12), Y12
-	VMOVUPS     (R13), Y13
-	VSUBPS      Y0, Y13, Y13
-	VADDPS      Y12, Y4, Y4
-	VFMADD231PS Y13, Y12, Y8
-	VMOVUPS     32(R12), Y12
-	VMOVUPS     32(R13), Y13
-	VSUBPS      Y1, Y13, Y13
-	VADDPS      Y12, Y5, Y5
-	VFMADD231PS Y13, Y12, Y9
-	VMOVUPS     64(R12), Y12
-	VMOVUPS     64(R13), Y13
-	VSUBPS      Y2, Y13, Y13
-	VADDPS      Y12, Y6, Y6
-	VFMADD231PS Y13, Y12, Y10
-	VMOVUPS     96(R12), Y12
-	VMOVUPS     96(R13), Y13
-	VSUBPS      Y3, Y13, Y13
-	VADDPS      Y12, Y7, Y7
-	VFMADD231PS Y13, Y12, Y11
-	ADDQ        R10, R12
-	ADDQ        R10, R13
-	DECQ        R11
-	JNZ         wide_row
-	VMOVUPS     (AX), Y0
-	VADDPS      Y0, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DI), Y1
-	VFMADD213PS Y0, Y1, Y8
-	VMOVUPS     Y8, (CX)
-	VMOVUPS     32(AX), Y0
-	VADDPS      Y0, Y5, Y5
-	VMOVUPS     Y5, 32(AX)
-	VMOVUPS     32(CX), Y0
-	VMOVUPS     32(DI), Y1
-	VFMADD213PS Y0, Y1, Y9
-	VMOVUPS     Y9, 32(CX)
-	VMOVUPS     64(AX), Y0
-	VADDPS      Y0, Y6, Y6
-	VMOVUPS     Y6, 64(AX)
-	VMOVUPS     64(CX), Y0
-	VMOVUPS     64(DI), Y1
-	VFMADD213PS Y0, Y1, Y10
-	VMOVUPS     Y10, 64(CX)
-	VMOVUPS     96(AX), Y0
-	VADDPS      Y0, Y7, Y7
-	VMOVUPS     Y7, 96(AX)
-	VMOVUPS     96(CX), Y0
-	VMOVUPS     96(DI), Y1
-	VFMADD213PS Y0, Y1, Y11
-	VMOVUPS     Y11, 96(CX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, SI
-	ADDQ        $+128, DI
-	SUBQ        $+32, R9
-	JMP         wide
+fourRows:
+	CMPQ        R9, R8
+	JGE         fourRows_tail
+	LEAQ        (CX)(R9*1), R11
+	LEAQ        (DX)(R9*1), R12
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (AX)(R9*1), Y1
+	VMOVUPS     2048(AX)(R9*1), Y2
+	VMOVUPS     (R11), Y4
+	VMOVUPS     (R12), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     (R11)(DI*1), Y4
+	VMOVUPS     (R12)(DI*1), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     (R11)(DI*2), Y4
+	VMOVUPS     (R12)(DI*2), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     (R11)(R10*1), Y4
+	VMOVUPS     (R12)(R10*1), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     Y1, (AX)(R9*1)
+	VMOVUPS     Y2, 2048(AX)(R9*1)
+	ADDQ        $+32, R9
+	JMP         fourRows
 
-wide_done:
-single:
-	CMPQ    R9, $+8
-	JLT     single_done
-	VMOVUPS (SI), Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	MOVQ    DX, R12
-	MOVQ    BX, R13
-	MOVQ    R8, R11
+fourRows_tail:
+	CMPQ        R9, SI
+	JGE         fourRows_done
+	LEAQ        (CX)(R9*1), R11
+	LEAQ        (DX)(R9*1), R12
+	VMASKMOVPS  (BX)(R9*1), Y0, Y3
+	VMOVUPS     (AX)(R9*1), Y1
+	VMOVUPS     2048(AX)(R9*1), Y2
+	VMASKMOVPS  (R11), Y0, Y4
+	VMASKMOVPS  (R12), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (R11)(DI*1), Y0, Y4
+	VMASKMOVPS  (R12)(DI*1), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (R11)(DI*2), Y0, Y4
+	VMASKMOVPS  (R12)(DI*2), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (R11)(R10*1), Y0, Y4
+	VMASKMOVPS  (R12)(R10*1), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     Y1, (AX)(R9*1)
+	VMOVUPS     Y2, 2048(AX)(R9*1)
 
-single_row:
-	VMOVUPS     (R12), Y3
-	VMOVUPS     (R13), Y4
-	VSUBPS      Y0, Y4, Y4
-	VADDPS      Y3, Y1, Y1
-	VFMADD231PS Y4, Y3, Y2
-	ADDQ        R10, R12
-	ADDQ        R10, R13
-	DECQ        R11
-	JNZ         single_row
-	VMOVUPS     (AX), Y0
-	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, (AX)
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DI), Y1
-	VFMADD213PS Y0, Y1, Y2
-	VMOVUPS     Y2, (CX)
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	ADDQ        $+32, SI
-	ADDQ        $+32, DI
-	SUBQ        $+8, R9
-	JMP         single
+fourRows_done:
+	LEAQ (CX)(DI*4), CX
+	LEAQ (DX)(DI*4), DX
+	JMP  four
 
-single_done:
-	TESTQ      R9, R9
-	JZ         done
-	LEAQ       tailMask<>+0(SB), R11
-	NEGQ       R9
-	VMOVUPS    32(R11)(R9*4), Y0
-	VMASKMOVPS (SI), Y0, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       DX, R12
-	MOVQ       BX, R13
-	MOVQ       R8, R11
+rest:
+	ADDQ $0x04, R13
 
-rest_row:
-	VMASKMOVPS  (R12), Y0, Y4
-	VMASKMOVPS  (R13), Y0, Y5
-	VSUBPS      Y1, Y5, Y5
-	VADDPS      Y4, Y2, Y2
-	VFMADD231PS Y5, Y4, Y3
-	ADDQ        R10, R12
-	ADDQ        R10, R13
-	DECQ        R11
-	JNZ         rest_row
-	VMASKMOVPS  (AX), Y0, Y1
-	VADDPS      Y1, Y2, Y2
-	VMASKMOVPS  Y2, Y0, (AX)
-	VMASKMOVPS  (CX), Y0, Y1
-	VMASKMOVPS  (DI), Y0, Y2
-	VFMADD213PS Y1, Y2, Y3
-	VMASKMOVPS  Y3, Y0, (CX)
+one:
+	JZ   none
+	XORQ R9, R9
 
-done:
+oneRow:
+	CMPQ        R9, R8
+	JGE         oneRow_tail
+	LEAQ        (CX)(R9*1), R11
+	LEAQ        (DX)(R9*1), R12
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (AX)(R9*1), Y1
+	VMOVUPS     2048(AX)(R9*1), Y2
+	VMOVUPS     (R11), Y4
+	VMOVUPS     (R12), Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     Y1, (AX)(R9*1)
+	VMOVUPS     Y2, 2048(AX)(R9*1)
+	ADDQ        $+32, R9
+	JMP         oneRow
+
+oneRow_tail:
+	CMPQ        R9, SI
+	JGE         oneRow_done
+	LEAQ        (CX)(R9*1), R11
+	LEAQ        (DX)(R9*1), R12
+	VMASKMOVPS  (BX)(R9*1), Y0, Y3
+	VMOVUPS     (AX)(R9*1), Y1
+	VMOVUPS     2048(AX)(R9*1), Y2
+	VMASKMOVPS  (R11), Y0, Y4
+	VMASKMOVPS  (R12), Y0, Y5
+	VSUBPS      Y3, Y5, Y5
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     Y1, (AX)(R9*1)
+	VMOVUPS     Y2, 2048(AX)(R9*1)
+
+oneRow_done:
+	ADDQ DI, CX
+	ADDQ DI, DX
+	DECQ R13
+	JMP  one
+
+none:
+	MOVQ   total+0(FP), CX
+	MOVQ   rstd+40(FP), DX
+	VXORPS Y1, Y1, Y1
+	XORQ   R9, R9
+
+fold:
+	CMPQ         R9, R8
+	JGE          fold_tail
+	VMOVUPS      (AX)(R9*1), Y2
+	VMOVUPS      (DX)(R9*1), Y3
+	VMULPS       2048(AX)(R9*1), Y3, Y3
+	VMOVUPS      Y1, (AX)(R9*1)
+	VMOVUPS      Y1, 2048(AX)(R9*1)
+	VEXTRACTF128 $0x01, Y2, X4
+	VCVTPS2PD    X2, Y2
+	VADDPD       (CX)(R9*2), Y2, Y2
+	VMOVUPD      Y2, (CX)(R9*2)
+	VCVTPS2PD    X4, Y2
+	VADDPD       32(CX)(R9*2), Y2, Y2
+	VMOVUPD      Y2, 32(CX)(R9*2)
+	VEXTRACTF128 $0x01, Y3, X2
+	VCVTPS2PD    X3, Y3
+	VADDPD       4096(CX)(R9*2), Y3, Y3
+	VMOVUPD      Y3, 4096(CX)(R9*2)
+	VCVTPS2PD    X2, Y2
+	VADDPD       4128(CX)(R9*2), Y2, Y2
+	VMOVUPD      Y2, 4128(CX)(R9*2)
+	ADDQ         $+32, R9
+	JMP          fold
+
+fold_tail:
+	CMPQ         R9, SI
+	JGE          fold_done
+	VMOVUPS      (AX)(R9*1), Y2
+	VMASKMOVPS   (DX)(R9*1), Y0, Y0
+	VMULPS       2048(AX)(R9*1), Y0, Y0
+	VMOVUPS      Y1, (AX)(R9*1)
+	VMOVUPS      Y1, 2048(AX)(R9*1)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X2, Y2
+	VADDPD       (CX)(R9*2), Y2, Y2
+	VMOVUPD      Y2, (CX)(R9*2)
+	VCVTPS2PD    X1, Y1
+	VADDPD       32(CX)(R9*2), Y1, Y1
+	VMOVUPD      Y1, 32(CX)(R9*2)
+	VEXTRACTF128 $0x01, Y0, X1
+	VCVTPS2PD    X0, Y0
+	VADDPD       4096(CX)(R9*2), Y0, Y0
+	VMOVUPD      Y0, 4096(CX)(R9*2)
+	VCVTPS2PD    X1, Y0
+	VADDPD       4128(CX)(R9*2), Y0, Y0
+	VMOVUPD      Y0, 4128(CX)(R9*2)
+
+fold_done:
 	VZEROUPPER
 	RET
 
-// func batchNormBackwardAVX2(dx *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, e *float32, rows int, c int, stride int)
+// func batchNormBackwardAVX2(dx *float32, dy *float32, x *float32, mean *float32, factors *float32, rows int, c int, stride int)
 // Requires: AVX, FMA3
-TEXT ·batchNormBackwardAVX2(SB), $128-80
-	MOVQ dx+0(FP), AX
-	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ mean+24(FP), BX
-	MOVQ a+32(FP), SI
-	MOVQ b+40(FP), DI
-	MOVQ e+48(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ stride+72(FP), R10
-	SHLQ $0x02, R10
+TEXT ·batchNormBackwardAVX2(SB), $128-64
+	MOVQ    mean+24(FP), AX
+	MOVQ    factors+32(FP), CX
+	MOVQ    c+48(FP), DX
+	MOVQ    stride+56(FP), BX
+	MOVQ    dx+0(FP), SI
+	MOVQ    dy+8(FP), DI
+	MOVQ    x+16(FP), R8
+	MOVQ    DX, R9
+	ANDQ    $-8, R9
+	MOVQ    R9, R10
+	SUBQ    DX, R10
+	LEAQ    tailMask<>+0(SB), R11
+	VMOVUPS 32(R11)(R10*4), Y0
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, R9
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R11
+	MOVQ    rows+40(FP), R15
 
-wide:
-	CMPQ    R9, $+32
-	JLT     wide_done
-	VMOVUPS (BX), Y0
-	VMOVUPS (SI), Y1
-	VMOVUPS (DI), Y2
-	VMOVUPS (R8), Y3
-	VMOVUPS 32(BX), Y4
-	VMOVUPS 32(SI), Y5
-	VMOVUPS 32(DI), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    rows+56(FP), R11
-	XORQ    R12, R12
+four:
+	SUBQ $0x04, R15
+	JLT  rest
+	XORQ R10, R10
 
-wide_first:
-	VMOVUPS     (DX)(R12*1), Y9
-	VMOVUPS     (CX)(R12*1), Y8
-	VSUBPS      Y0, Y9, Y9
-	VFMADD213PS Y3, Y2, Y9
-	VFMADD231PS Y1, Y8, Y9
-	VMOVUPS     Y9, (AX)(R12*1)
-	VMOVUPS     32(DX)(R12*1), Y9
-	VMOVUPS     32(CX)(R12*1), Y8
-	VSUBPS      Y4, Y9, Y9
-	VFMADD213PS Y7, Y6, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VMOVUPS     Y9, 32(AX)(R12*1)
-	ADDQ        R10, R12
-	DECQ        R11
-	JNZ         wide_first
-	VMOVUPS     64(BX), Y0
-	VMOVUPS     64(SI), Y1
-	VMOVUPS     64(DI), Y2
-	VMOVUPS     64(R8), Y3
-	VMOVUPS     96(BX), Y4
-	VMOVUPS     96(SI), Y5
-	VMOVUPS     96(DI), Y6
-	VMOVUPS     96(R8), Y7
-	MOVQ        rows+56(FP), R11
-	XORQ        R12, R12
-
-wide_second:
-	VMOVUPS     64(DX)(R12*1), Y9
-	VMOVUPS     64(CX)(R12*1), Y8
-	VSUBPS      Y0, Y9, Y9
-	VFMADD213PS Y3, Y2, Y9
-	VFMADD231PS Y1, Y8, Y9
-	VMOVUPS     Y9, 64(AX)(R12*1)
-	VMOVUPS     96(DX)(R12*1), Y9
-	VMOVUPS     96(CX)(R12*1), Y8
-	VSUBPS      Y4, Y9, Y9
-	VFMADD213PS Y7, Y6, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VMOVUPS     Y9, 96(AX)(R12*1)
-	ADDQ        R10, R12
-	DECQ        R11
-	JNZ         wide_second
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, SI
-	ADDQ        $+128, DI
-	ADDQ        $+128, R8
-	SUBQ        $+32, R9
-	JMP         wide
-
-wide_done:
-single:
-	CMPQ    R9, $+8
-	JLT     single_done
-	VMOVUPS (BX), Y0
-	VMOVUPS (SI), Y1
-	VMOVUPS (DI), Y2
-	VMOVUPS (R8), Y3
-	MOVQ    rows+56(FP), R11
-	XORQ    R12, R12
-
-single_first:
-	VMOVUPS     (DX)(R12*1), Y5
-	VMOVUPS     (CX)(R12*1), Y4
-	VSUBPS      Y0, Y5, Y5
-	VFMADD213PS Y3, Y2, Y5
-	VFMADD231PS Y1, Y4, Y5
-	VMOVUPS     Y5, (AX)(R12*1)
-	ADDQ        R10, R12
-	DECQ        R11
-	JNZ         single_first
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	ADDQ        $+32, SI
-	ADDQ        $+32, DI
-	ADDQ        $+32, R8
-	SUBQ        $+8, R9
-	JMP         single
-
-single_done:
-	TESTQ      R9, R9
-	JZ         done
-	LEAQ       tailMask<>+0(SB), R11
-	NEGQ       R9
-	VMOVUPS    32(R11)(R9*4), Y0
-	VMASKMOVPS (BX), Y0, Y1
-	VMASKMOVPS (SI), Y0, Y2
-	VMASKMOVPS (DI), Y0, Y3
-	VMASKMOVPS (R8), Y0, Y4
-	MOVQ       rows+56(FP), R11
-	XORQ       R12, R12
-
-rest_first:
-	VMASKMOVPS  (DX)(R12*1), Y0, Y6
-	VMASKMOVPS  (CX)(R12*1), Y0, Y5
+fourRows:
+	CMPQ        R10, R9
+	JGE         fourRows_tail
+	LEAQ        (SI)(R10*1), R12
+	LEAQ        (DI)(R10*1), R13
+	LEAQ        (R8)(R10*1), R14
+	VMOVUPS     (AX)(R10*1), Y1
+	VMOVUPS     (CX)(R10*1), Y2
+	VMOVUPS     2048(CX)(R10*1), Y3
+	VMOVUPS     4096(CX)(R10*1), Y4
+	VMOVUPS     (R13), Y5
+	VMOVUPS     (R14), Y6
 	VSUBPS      Y1, Y6, Y6
 	VFMADD213PS Y4, Y3, Y6
 	VFMADD231PS Y2, Y5, Y6
-	VMASKMOVPS  Y6, Y0, (AX)(R12*1)
-	ADDQ        R10, R12
-	DECQ        R11
-	JNZ         rest_first
+	VMOVUPS     Y6, (R12)
+	VMOVUPS     (R13)(BX*1), Y5
+	VMOVUPS     (R14)(BX*1), Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMOVUPS     Y6, (R12)(BX*1)
+	VMOVUPS     (R13)(BX*2), Y5
+	VMOVUPS     (R14)(BX*2), Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMOVUPS     Y6, (R12)(BX*2)
+	VMOVUPS     (R13)(R11*1), Y5
+	VMOVUPS     (R14)(R11*1), Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMOVUPS     Y6, (R12)(R11*1)
+	ADDQ        $+32, R10
+	JMP         fourRows
 
-done:
+fourRows_tail:
+	CMPQ        R10, DX
+	JGE         fourRows_done
+	LEAQ        (SI)(R10*1), R12
+	LEAQ        (DI)(R10*1), R13
+	LEAQ        (R8)(R10*1), R14
+	VMASKMOVPS  (AX)(R10*1), Y0, Y1
+	VMOVUPS     (CX)(R10*1), Y2
+	VMOVUPS     2048(CX)(R10*1), Y3
+	VMOVUPS     4096(CX)(R10*1), Y4
+	VMASKMOVPS  (R13), Y0, Y5
+	VMASKMOVPS  (R14), Y0, Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R12)
+	VMASKMOVPS  (R13)(BX*1), Y0, Y5
+	VMASKMOVPS  (R14)(BX*1), Y0, Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R12)(BX*1)
+	VMASKMOVPS  (R13)(BX*2), Y0, Y5
+	VMASKMOVPS  (R14)(BX*2), Y0, Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R12)(BX*2)
+	VMASKMOVPS  (R13)(R11*1), Y0, Y5
+	VMASKMOVPS  (R14)(R11*1), Y0, Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R12)(R11*1)
+
+fourRows_done:
+	LEAQ (SI)(BX*4), SI
+	LEAQ (DI)(BX*4), DI
+	LEAQ (R8)(BX*4), R8
+	JMP  four
+
+rest:
+	ADDQ $0x04, R15
+
+one:
+	JZ   none
+	XORQ R10, R10
+
+oneRow:
+	CMPQ        R10, R9
+	JGE         oneRow_tail
+	LEAQ        (SI)(R10*1), R12
+	LEAQ        (DI)(R10*1), R13
+	LEAQ        (R8)(R10*1), R14
+	VMOVUPS     (AX)(R10*1), Y1
+	VMOVUPS     (CX)(R10*1), Y2
+	VMOVUPS     2048(CX)(R10*1), Y3
+	VMOVUPS     4096(CX)(R10*1), Y4
+	VMOVUPS     (R13), Y5
+	VMOVUPS     (R14), Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMOVUPS     Y6, (R12)
+	ADDQ        $+32, R10
+	JMP         oneRow
+
+oneRow_tail:
+	CMPQ        R10, DX
+	JGE         oneRow_done
+	LEAQ        (SI)(R10*1), R12
+	LEAQ        (DI)(R10*1), R13
+	LEAQ        (R8)(R10*1), R14
+	VMASKMOVPS  (AX)(R10*1), Y0, Y1
+	VMOVUPS     (CX)(R10*1), Y2
+	VMOVUPS     2048(CX)(R10*1), Y3
+	VMOVUPS     4096(CX)(R10*1), Y4
+	VMASKMOVPS  (R13), Y0, Y5
+	VMASKMOVPS  (R14), Y0, Y6
+	VSUBPS      Y1, Y6, Y6
+	VFMADD213PS Y4, Y3, Y6
+	VFMADD231PS Y2, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R12)
+
+oneRow_done:
+	ADDQ BX, SI
+	ADDQ BX, DI
+	ADDQ BX, R8
+	DECQ R15
+	JMP  one
+
+none:
 	VZEROUPPER
 	RET

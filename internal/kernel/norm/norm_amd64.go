@@ -19,8 +19,8 @@ const perCall = 1 << 17
 // rowsPerCall is perCall in rows of c elements.
 func rowsPerCall(c int) int { return max(perCall/c, 1) }
 
-// strip is the number of channels that BatchNorm's backward passes for AVX-512
-// take on at once; the generator knows it too.
+// strip is the number of channels that BatchNorm's backward passes take on at
+// once; the generator knows it too.
 const strip = 512
 
 // eightRows is up to how many elements eight rows, the next eight and the
@@ -136,41 +136,27 @@ func moments(mean, m2 []float64, x []float32, rows, c int) {
 }
 
 func batchNormBackwardSums(sdy, sdyx, dy, x, y, mean, rstd []float32, rows, c int) {
-	switch chosen {
-	case cpu.Generic:
+	if chosen == cpu.Generic {
 		rectify(dy, y, 0, rows, c, c)
 		BatchNormBackwardSumsGeneric(sdy, sdyx, dy, x, mean, rstd, rows, c)
 		return
-	case cpu.AVX512:
-		for j := 0; j < c; j += strip {
-			width := min(strip, c-j)
-			var total [2 * strip]float64
-			var block [2 * strip]float32
-			for r := 0; r < rows; r += sumRows {
-				at, n := r*c+j, min(sumRows, rows-r)
-				rectify(dy, y, at, n, width, c)
+	}
+	for j := 0; j < c; j += strip {
+		width := min(strip, c-j)
+		var total [2 * strip]float64
+		var block [2 * strip]float32
+		for r := 0; r < rows; r += sumRows {
+			at, n := r*c+j, min(sumRows, rows-r)
+			rectify(dy, y, at, n, width, c)
+			if chosen == cpu.AVX512 {
 				batchNormBackwardSumsAVX512(&total[0], &block[0], &dy[at], &x[at], &mean[j], &rstd[j], n, width, c)
+			} else {
+				batchNormBackwardSumsAVX2(&total[0], &block[0], &dy[at], &x[at], &mean[j], &rstd[j], n, width, c)
 			}
-			addSums(sdy[j:], total[:width])
-			addSums(sdyx[j:], total[strip:][:width])
 		}
-		return
+		addSums(sdy[j:], total[:width])
+		addSums(sdyx[j:], total[strip:][:width])
 	}
-	total, block := make([]float64, 2*c), make([]float32, 2*c)
-	step := rowsPerCall(c)
-	for r0 := 0; r0 < rows; r0 += sumRows {
-		clear(block)
-		end := min(r0+sumRows, rows)
-		rectify(dy, y, r0*c, end-r0, c, c)
-		for r := r0; r < end; r += step {
-			batchNormBackwardSumsAVX2(&block[0], &block[c], &dy[r*c], &x[r*c], &mean[0], &rstd[0], min(step, end-r), c)
-		}
-		for i, v := range block {
-			total[i] += float64(v)
-		}
-	}
-	addSums(sdy, total[:c])
-	addSums(sdyx, total[c:])
 }
 
 func batchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, c, total int) {
@@ -181,37 +167,37 @@ func batchNormBackward(dx, dy, x, mean, rstd, gamma, sdy, sdyx []float32, rows, 
 	// dx = a dy + b (x - mean) + e, the coefficients for a strip of channels
 	// at a time.
 	n := float64(total)
-	if chosen == cpu.AVX512 {
-		for j := 0; j < c; j += strip {
-			width := min(strip, c-j)
-			var factors [3 * strip]float32
-			batchNormFactorsAVX512(&factors[0], &rstd[j], from(gamma, j), &sdy[j], &sdyx[j], width, -1/n)
-			step := rowsPerCall(width)
-			for r := 0; r < rows; r += step {
-				at := r*c + j
-				batchNormBackwardAVX512(&dx[at], &dy[at], &x[at], &mean[j], &factors[0], min(step, rows-r), width, c)
-			}
-		}
-		return
-	}
-	const strip = 128
-	var a, b, e [strip]float32
 	for j := 0; j < c; j += strip {
 		width := min(strip, c-j)
-		for k := range width {
-			ρ := float64(rstd[j+k])
-			γρ := ρ
-			if gamma != nil {
-				γρ *= float64(gamma[j+k])
-			}
-			a[k] = float32(γρ)
-			b[k] = float32(-γρ * ρ * float64(sdyx[j+k]) / n)
-			e[k] = float32(-γρ * float64(sdy[j+k]) / n)
+		var factors [3 * strip]float32
+		if chosen == cpu.AVX512 {
+			batchNormFactorsAVX512(&factors[0], &rstd[j], from(gamma, j), &sdy[j], &sdyx[j], width, -1/n)
+		} else {
+			batchNormFactors(&factors, rstd, gamma, sdy, sdyx, j, width, n)
 		}
 		step := rowsPerCall(width)
 		for r := 0; r < rows; r += step {
-			at := r*c + j
-			batchNormBackwardAVX2(&dx[at], &dy[at], &x[at], &mean[j], &a[0], &b[0], &e[0], min(step, rows-r), width, c)
+			at, m := r*c+j, min(step, rows-r)
+			if chosen == cpu.AVX512 {
+				batchNormBackwardAVX512(&dx[at], &dy[at], &x[at], &mean[j], &factors[0], m, width, c)
+			} else {
+				batchNormBackwardAVX2(&dx[at], &dy[at], &x[at], &mean[j], &factors[0], m, width, c)
+			}
 		}
+	}
+}
+
+// batchNormFactors computes the coefficients of the channels [j,j+width) of n
+// rows.
+func batchNormFactors(factors *[3 * strip]float32, rstd, gamma, sdy, sdyx []float32, j, width int, n float64) {
+	for k := range width {
+		ρ := float64(rstd[j+k])
+		γρ := ρ
+		if gamma != nil {
+			γρ *= float64(gamma[j+k])
+		}
+		factors[k] = float32(γρ)
+		factors[strip+k] = float32(-γρ * ρ * float64(sdyx[j+k]) / n)
+		factors[2*strip+k] = float32(-γρ * float64(sdy[j+k]) / n)
 	}
 }

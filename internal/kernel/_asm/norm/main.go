@@ -87,21 +87,25 @@ type lane struct {
 
 func (l lane) at(base reg.Register) Mem { return Mem{Base: base, Index: l.i, Scale: 1} }
 
-func (l lane) load(base reg.Register) reg.VecVirtual {
+func (l lane) load(base reg.Register) reg.VecVirtual { return l.loadAt(l.at(base)) }
+
+func (l lane) loadAt(m Mem) reg.VecVirtual {
 	y := YMM()
 	if l.masked {
-		VMASKMOVPS(l.at(base), l.mask, y)
+		VMASKMOVPS(m, l.mask, y)
 	} else {
-		VMOVUPS(l.at(base), y)
+		VMOVUPS(m, y)
 	}
 	return y
 }
 
-func (l lane) store(y reg.VecVirtual, base reg.Register) {
+func (l lane) store(y reg.VecVirtual, base reg.Register) { l.storeAt(y, l.at(base)) }
+
+func (l lane) storeAt(y reg.VecVirtual, m Mem) {
 	if l.masked {
-		VMASKMOVPS(y, l.mask, l.at(base))
+		VMASKMOVPS(y, l.mask, m)
 	} else {
-		VMOVUPS(y, l.at(base))
+		VMOVUPS(y, m)
 	}
 }
 
@@ -760,100 +764,127 @@ func storeV(y reg.VecVirtual, base reg.Register, k int, mask *reg.VecVirtual) {
 }
 
 func batchNormBackwardSums() {
-	TEXT("batchNormBackwardSumsAVX2", 0, "func(sdy, sdyx, dy, x, mean, rstd *float32, rows, c int)")
+	const name = "batchNormBackwardSumsAVX2"
+	TEXT(name, 0, "func(total *float64, block, dy, x, mean, rstd *float32, rows, c, stride int)")
 	Pragma("noescape")
-	Doc("batchNormBackwardSumsAVX2 is BatchNormBackwardSums for rows, c > 0; each channel is one chain of additions.")
+	Doc(name+" adds Σ dy and Σ dy x̂ over rows > 0 rows that lie stride elements apart, for 0 < c <= strip channels,",
+		"to total [2,strip]. Each channel is one chain of additions in block [2,strip], zeros before and after.")
 	AllocLocal(frame)
-	sdy, sdyx, dy, x := pointer("sdy"), pointer("sdyx"), pointer("dy"), pointer("x")
-	mean, rstd, rows, c := pointer("mean"), pointer("rstd"), pointer("rows"), pointer("c")
-	stride := GP64()
-	MOVQ(c, stride)
-	SHLQ(U8(2), stride)
-	n, g, p := GP64(), GP64(), GP64()
-	columns(c, func(name string, vectors int, mask *reg.VecVirtual) {
-		var μ []reg.VecVirtual
-		for k := range vectors {
-			μ = append(μ, loadV(mean, k, mask))
+	block, dy, x, mean := pointer("block"), pointer("dy"), pointer("x"), pointer("mean")
+	f := newFew(pointer("c"), pointer("stride"), dy, x)
+	sdyx := func(l lane) Mem { return l.at(block).Offset(4 * strip) }
+	f.over(pointer("rows"), func(l lane, of [][]Mem) {
+		t, tx, μ := YMM(), YMM(), l.load(mean)
+		VMOVUPS(l.at(block), t)
+		VMOVUPS(sdyx(l), tx)
+		for k := range of[0] {
+			d, h := l.loadAt(of[0][k]), l.loadAt(of[1][k])
+			VSUBPS(μ, h, h)
+			VADDPS(d, t, t)
+			VFMADD231PS(h, d, tx)
 		}
-		s, sx := zeros(vectors), zeros(vectors)
-		MOVQ(dy, g)
-		MOVQ(x, p)
-		MOVQ(rows, n)
-		Label(name + "_row")
-		for k := range vectors {
-			d, h := loadV(g, k, mask), loadV(p, k, mask)
-			VSUBPS(μ[k], h, h)
-			VADDPS(d, s[k], s[k])
-			VFMADD231PS(h, d, sx[k])
-		}
-		ADDQ(stride, g)
-		ADDQ(stride, p)
-		DECQ(n)
-		JNZ(LabelRef(name + "_row"))
-		for k := range vectors {
-			VADDPS(loadV(sdy, k, mask), s[k], s[k])
-			storeV(s[k], sdy, k, mask)
-			VFMADD213PS(loadV(sdyx, k, mask), loadV(rstd, k, mask), sx[k])
-			storeV(sx[k], sdyx, k, mask)
-		}
-	}, func(bytes int) {
-		for _, r := range []reg.Register{sdy, sdyx, dy, x, mean, rstd} {
-			ADDQ(I32(int32(bytes)), r)
+		VMOVUPS(t, l.at(block))
+		VMOVUPS(tx, sdyx(l))
+	})
+	total, rstd := pointer("total"), pointer("rstd")
+	zero := zeros(1)[0]
+	f.row.over("fold", func(l lane) {
+		t, tx := YMM(), YMM()
+		VMOVUPS(l.at(block), t)
+		VMULPS(sdyx(l), l.load(rstd), tx)
+		VMOVUPS(zero, l.at(block))
+		VMOVUPS(zero, sdyx(l))
+		for i, sum := range []reg.VecVirtual{t, tx} {
+			upper := XMM()
+			VEXTRACTF128(U8(1), sum, upper)
+			for j, half := range []reg.Register{sum.AsX(), upper} {
+				to := Mem{Base: total, Index: l.i, Scale: 2, Disp: 8*strip*i + 32*j}
+				f := YMM()
+				VCVTPS2PD(half, f)
+				VADDPD(to, f, f)
+				VMOVUPD(f, to)
+			}
 		}
 	})
 	VZEROUPPER()
 	RET()
 }
 
-func batchNormBackward() {
-	TEXT("batchNormBackwardAVX2", 0, "func(dx, dy, x, mean, a, b, e *float32, rows, c, stride int)")
-	Pragma("noescape")
-	Doc("batchNormBackwardAVX2 computes dx = a dy + (b (x - mean) + e) for c > 0 channels of rows > 0 rows that lie",
-		"stride elements apart.")
-	AllocLocal(frame)
-	dx, dy, x, mean := pointer("dx"), pointer("dy"), pointer("x"), pointer("mean")
-	a, b, e := pointer("a"), pointer("b"), pointer("e")
-	c, stride := pointer("c"), pointer("stride")
+// few goes over matrices a few rows at a time, along the columns: in the order
+// in which memory is fetched.
+type few struct {
+	row
+	stride, stride3 reg.GPVirtual
+	bases, at       []reg.GPVirtual // of each matrix: rows, vector
+}
+
+func newFew(c, stride reg.GPVirtual, bases ...reg.GPVirtual) few {
+	f := few{row: newRow(c), stride: stride, stride3: GP64(), bases: bases}
 	SHLQ(U8(2), stride)
-	n, at := GP64(), GP64()
-	columns(c, func(name string, vectors int, mask *reg.VecVirtual) {
-		for k0 := 0; k0 < vectors; k0 += 2 { // four coefficients of two vectors fit
-			var μ, as, bs, es []reg.VecVirtual
-			few := min(2, vectors-k0)
-			for k := range few {
-				μ, as = append(μ, loadV(mean, k0+k, mask)), append(as, loadV(a, k0+k, mask))
-				bs, es = append(bs, loadV(b, k0+k, mask)), append(es, loadV(e, k0+k, mask))
+	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, f.stride3)
+	for range bases {
+		f.at = append(f.at, GP64())
+	}
+	return f
+}
+
+// over emits body for vectors of four rows and of one: of says where they are
+// in each of the matrices. It uses up rows.
+func (f few) over(rows reg.GPVirtual, body func(l lane, of [][]Mem)) {
+	pass := func(name string, n int) {
+		f.row.over(name, func(l lane) {
+			of := make([][]Mem, len(f.bases))
+			for i, base := range f.bases {
+				LEAQ(l.at(base), f.at[i])
+				of[i] = []Mem{
+					{Base: f.at[i]}, {Base: f.at[i], Index: f.stride, Scale: 1},
+					{Base: f.at[i], Index: f.stride, Scale: 2}, {Base: f.at[i], Index: f.stride3, Scale: 1},
+				}[:n]
 			}
-			Load(Param("rows"), n)
-			XORQ(at, at)
-			half := name + map[int]string{0: "_first", 2: "_second"}[k0]
-			Label(half)
-			for k := range few {
-				m := func(base reg.Register) Mem { return Mem{Base: base, Index: at, Scale: 1, Disp: 32 * (k0 + k)} }
-				d, h := YMM(), YMM()
-				if mask != nil {
-					VMASKMOVPS(m(x), *mask, h)
-					VMASKMOVPS(m(dy), *mask, d)
-				} else {
-					VMOVUPS(m(x), h)
-					VMOVUPS(m(dy), d)
-				}
-				VSUBPS(μ[k], h, h)
-				VFMADD213PS(es[k], bs[k], h)
-				VFMADD231PS(as[k], d, h)
-				if mask != nil {
-					VMASKMOVPS(h, *mask, m(dx))
-				} else {
-					VMOVUPS(h, m(dx))
-				}
-			}
-			ADDQ(stride, at)
-			DECQ(n)
-			JNZ(LabelRef(half))
-		}
-	}, func(bytes int) {
-		for _, r := range []reg.Register{dx, dy, x, mean, a, b, e} {
-			ADDQ(I32(int32(bytes)), r)
+			body(l, of)
+		})
+	}
+	Label("four")
+	SUBQ(U8(4), rows)
+	JLT(LabelRef("rest"))
+	pass("fourRows", 4)
+	for _, base := range f.bases {
+		LEAQ(Mem{Base: base, Index: f.stride, Scale: 4}, base)
+	}
+	JMP(LabelRef("four"))
+	Label("rest")
+	ADDQ(U8(4), rows)
+	Label("one")
+	JZ(LabelRef("none"))
+	pass("oneRow", 1)
+	for _, base := range f.bases {
+		ADDQ(f.stride, base)
+	}
+	DECQ(rows)
+	JMP(LabelRef("one"))
+	Label("none")
+}
+
+func batchNormBackward() {
+	const name = "batchNormBackwardAVX2"
+	TEXT(name, 0, "func(dx, dy, x, mean, factors *float32, rows, c, stride int)")
+	Pragma("noescape")
+	Doc(name+" computes dx = a dy + (b (x - mean) + e) for 0 < c <= strip channels of rows > 0 rows that lie stride",
+		"elements apart; factors [3,strip] are a, b and e.")
+	AllocLocal(frame)
+	mean, factors := pointer("mean"), pointer("factors")
+	f := newFew(pointer("c"), pointer("stride"), pointer("dx"), pointer("dy"), pointer("x"))
+	f.over(pointer("rows"), func(l lane, of [][]Mem) {
+		μ, a, b, e := l.load(mean), YMM(), YMM(), YMM()
+		VMOVUPS(l.at(factors), a)
+		VMOVUPS(l.at(factors).Offset(4*strip), b)
+		VMOVUPS(l.at(factors).Offset(8*strip), e)
+		for k := range of[0] {
+			d, h := l.loadAt(of[1][k]), l.loadAt(of[2][k])
+			VSUBPS(μ, h, h)
+			VFMADD213PS(e, b, h)
+			VFMADD231PS(a, d, h)
+			l.storeAt(h, of[0][k])
 		}
 	})
 	VZEROUPPER()
