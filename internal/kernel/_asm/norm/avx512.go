@@ -287,11 +287,6 @@ func finishMomentsWide() {
 	RET()
 }
 
-// strip is the number of channels that one call of the backward passes takes on
-// at most: what they keep for the channels has that pitch. Package norm has the
-// same constant.
-const strip = 512
-
 func batchNormBackwardSumsWide() {
 	const name = "batchNormBackwardSumsAVX512"
 	TEXT(name, 0, "func(total *float64, block, dy, x, mean, rstd *float32, rows, c, stride int)")

@@ -15,6 +15,11 @@ import (
 // which a goroutine can be stopped.
 const frame = 128
 
+// strip is the number of channels that one call of BatchNorm's backward passes
+// takes on at most: what they keep for the channels has that pitch. Package norm
+// has the same constant.
+const strip = 512
+
 // tail holds 8 words of ones and 8 of zeros: read from word 8-n on, it is the
 // mask of n lanes.
 var tail Mem
@@ -717,50 +722,6 @@ func moments(n int) {
 	}
 	VZEROUPPER()
 	RET()
-}
-
-// columns emits body for blocks of channels with all their rows: vectors is
-// how many vectors a block has, masked whether it is the rest. body must leave
-// ch, the channels left, alone; advance moves the pointers to the next block.
-func columns(c reg.Register, body func(name string, vectors int, mask *reg.VecVirtual), advance func(bytes int)) {
-	for _, v := range []int{4, 1} {
-		name := map[int]string{4: "wide", 1: "single"}[v]
-		Label(name)
-		CMPQ(c, I8(int8(8*v)))
-		JLT(LabelRef(name + "_done"))
-		body(name, v, nil)
-		advance(32 * v)
-		SUBQ(I8(int8(8*v)), c)
-		JMP(LabelRef(name))
-		Label(name + "_done")
-	}
-	TESTQ(c, c)
-	JZ(LabelRef("done"))
-	mask, base := YMM(), GP64()
-	LEAQ(tail, base)
-	NEGQ(c)
-	VMOVUPS(Mem{Base: base, Disp: 32, Index: c, Scale: 4}, mask)
-	body("rest", 1, &mask)
-	Label("done")
-}
-
-func loadV(base reg.Register, k int, mask *reg.VecVirtual) reg.VecVirtual {
-	y, m := YMM(), Mem{Base: base, Disp: 32 * k}
-	if mask != nil {
-		VMASKMOVPS(m, *mask, y)
-	} else {
-		VMOVUPS(m, y)
-	}
-	return y
-}
-
-func storeV(y reg.VecVirtual, base reg.Register, k int, mask *reg.VecVirtual) {
-	m := Mem{Base: base, Disp: 32 * k}
-	if mask != nil {
-		VMASKMOVPS(y, *mask, m)
-	} else {
-		VMOVUPS(y, m)
-	}
 }
 
 func batchNormBackwardSums() {
