@@ -9,6 +9,7 @@ import (
 	"github.com/winnow-go/winnow/internal/kernel"
 	"github.com/winnow-go/winnow/internal/kernel/gemm"
 	"github.com/winnow-go/winnow/internal/kernel/kerneltest"
+	"github.com/winnow-go/winnow/internal/pool"
 )
 
 // In exact arithmetic the transforms make a convolution, whatever the points:
@@ -323,6 +324,19 @@ func TestFiltersAreTransformed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// 49 tiles of 28x28x128 are 25 and 24 to two threads, each with all filters: no
+// thread waits for what the other transforms.
+func TestTwoThreadsGetABlockOfTilesEach(t *testing.T) {
+	defer func(f *form) { forced = f }(forced)
+	forced = nil
+	s := shape(1, 28, 128, 128, 3, 1, 1, 1, 1)
+	w := Pack(make([]float32, s.K*s.Inner()), s)
+	c := winograd{form: w.form, n: s.N, h: s.H, w: s.W, c: s.C, oh: s.OutH(), ow: s.OutW(), k: s.K, padH: 1, padW: 1, filters: w.groups[0]}
+	if blocks, groups := c.grid(pool.New(2), c.count(), 28); blocks != 2 || groups != 1 {
+		t.Errorf("%d blocks, %d groups of filters", blocks, groups)
+	}
 }
 
 func TestFormIsChosenByTheFilters(t *testing.T) {
