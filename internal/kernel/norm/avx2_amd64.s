@@ -2237,14 +2237,14 @@ TEXT ·batchNormBackwardSumsAVX2(SB), $128-72
 	LEAQ    (DI)(DI*2), R10
 	MOVQ    rows+48(FP), R13
 
-four:
-	SUBQ $0x04, R13
-	JLT  rest
+rows4:
+	CMPQ R13, $0x04
+	JLT  rows4_over
 	XORQ R9, R9
 
-fourRows:
+rows4_vectors:
 	CMPQ        R9, R8
-	JGE         fourRows_tail
+	JGE         rows4_vectors_tail
 	LEAQ        (CX)(R9*1), R11
 	LEAQ        (DX)(R9*1), R12
 	VMOVUPS     (BX)(R9*1), Y3
@@ -2273,11 +2273,11 @@ fourRows:
 	VMOVUPS     Y1, (AX)(R9*1)
 	VMOVUPS     Y2, 2048(AX)(R9*1)
 	ADDQ        $+32, R9
-	JMP         fourRows
+	JMP         rows4_vectors
 
-fourRows_tail:
+rows4_vectors_tail:
 	CMPQ        R9, SI
-	JGE         fourRows_done
+	JGE         rows4_vectors_done
 	LEAQ        (CX)(R9*1), R11
 	LEAQ        (DX)(R9*1), R12
 	VMASKMOVPS  (BX)(R9*1), Y0, Y3
@@ -2306,21 +2306,21 @@ fourRows_tail:
 	VMOVUPS     Y1, (AX)(R9*1)
 	VMOVUPS     Y2, 2048(AX)(R9*1)
 
-fourRows_done:
+rows4_vectors_done:
 	LEAQ (CX)(DI*4), CX
 	LEAQ (DX)(DI*4), DX
-	JMP  four
+	SUBQ $0x04, R13
+	JMP  rows4
 
-rest:
-	ADDQ $0x04, R13
-
-one:
-	JZ   none
+rows4_over:
+rows1:
+	CMPQ R13, $0x01
+	JLT  rows1_over
 	XORQ R9, R9
 
-oneRow:
+rows1_vectors:
 	CMPQ        R9, R8
-	JGE         oneRow_tail
+	JGE         rows1_vectors_tail
 	LEAQ        (CX)(R9*1), R11
 	LEAQ        (DX)(R9*1), R12
 	VMOVUPS     (BX)(R9*1), Y3
@@ -2334,11 +2334,11 @@ oneRow:
 	VMOVUPS     Y1, (AX)(R9*1)
 	VMOVUPS     Y2, 2048(AX)(R9*1)
 	ADDQ        $+32, R9
-	JMP         oneRow
+	JMP         rows1_vectors
 
-oneRow_tail:
+rows1_vectors_tail:
 	CMPQ        R9, SI
-	JGE         oneRow_done
+	JGE         rows1_vectors_done
 	LEAQ        (CX)(R9*1), R11
 	LEAQ        (DX)(R9*1), R12
 	VMASKMOVPS  (BX)(R9*1), Y0, Y3
@@ -2352,13 +2352,13 @@ oneRow_tail:
 	VMOVUPS     Y1, (AX)(R9*1)
 	VMOVUPS     Y2, 2048(AX)(R9*1)
 
-oneRow_done:
-	ADDQ DI, CX
-	ADDQ DI, DX
-	DECQ R13
-	JMP  one
+rows1_vectors_done:
+	LEAQ (CX)(DI*1), CX
+	LEAQ (DX)(DI*1), DX
+	SUBQ $0x01, R13
+	JMP  rows1
 
-none:
+rows1_over:
 	MOVQ   total+0(FP), CX
 	MOVQ   rstd+40(FP), DX
 	VXORPS Y1, Y1, Y1
@@ -2438,14 +2438,14 @@ TEXT ·batchNormBackwardAVX2(SB), $128-64
 	LEAQ    (BX)(BX*2), R11
 	MOVQ    rows+40(FP), R15
 
-four:
-	SUBQ $0x04, R15
-	JLT  rest
+rows4:
+	CMPQ R15, $0x04
+	JLT  rows4_over
 	XORQ R10, R10
 
-fourRows:
+rows4_vectors:
 	CMPQ        R10, R9
-	JGE         fourRows_tail
+	JGE         rows4_vectors_tail
 	LEAQ        (SI)(R10*1), R12
 	LEAQ        (DI)(R10*1), R13
 	LEAQ        (R8)(R10*1), R14
@@ -2478,11 +2478,11 @@ fourRows:
 	VFMADD231PS Y2, Y5, Y6
 	VMOVUPS     Y6, (R12)(R11*1)
 	ADDQ        $+32, R10
-	JMP         fourRows
+	JMP         rows4_vectors
 
-fourRows_tail:
+rows4_vectors_tail:
 	CMPQ        R10, DX
-	JGE         fourRows_done
+	JGE         rows4_vectors_done
 	LEAQ        (SI)(R10*1), R12
 	LEAQ        (DI)(R10*1), R13
 	LEAQ        (R8)(R10*1), R14
@@ -2515,22 +2515,22 @@ fourRows_tail:
 	VFMADD231PS Y2, Y5, Y6
 	VMASKMOVPS  Y6, Y0, (R12)(R11*1)
 
-fourRows_done:
+rows4_vectors_done:
 	LEAQ (SI)(BX*4), SI
 	LEAQ (DI)(BX*4), DI
 	LEAQ (R8)(BX*4), R8
-	JMP  four
+	SUBQ $0x04, R15
+	JMP  rows4
 
-rest:
-	ADDQ $0x04, R15
-
-one:
-	JZ   none
+rows4_over:
+rows1:
+	CMPQ R15, $0x01
+	JLT  rows1_over
 	XORQ R10, R10
 
-oneRow:
+rows1_vectors:
 	CMPQ        R10, R9
-	JGE         oneRow_tail
+	JGE         rows1_vectors_tail
 	LEAQ        (SI)(R10*1), R12
 	LEAQ        (DI)(R10*1), R13
 	LEAQ        (R8)(R10*1), R14
@@ -2545,11 +2545,11 @@ oneRow:
 	VFMADD231PS Y2, Y5, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        $+32, R10
-	JMP         oneRow
+	JMP         rows1_vectors
 
-oneRow_tail:
+rows1_vectors_tail:
 	CMPQ        R10, DX
-	JGE         oneRow_done
+	JGE         rows1_vectors_done
 	LEAQ        (SI)(R10*1), R12
 	LEAQ        (DI)(R10*1), R13
 	LEAQ        (R8)(R10*1), R14
@@ -2564,13 +2564,13 @@ oneRow_tail:
 	VFMADD231PS Y2, Y5, Y6
 	VMASKMOVPS  Y6, Y0, (R12)
 
-oneRow_done:
-	ADDQ BX, SI
-	ADDQ BX, DI
-	ADDQ BX, R8
-	DECQ R15
-	JMP  one
+rows1_vectors_done:
+	LEAQ (SI)(BX*1), SI
+	LEAQ (DI)(BX*1), DI
+	LEAQ (R8)(BX*1), R8
+	SUBQ $0x01, R15
+	JMP  rows1
 
-none:
+rows1_over:
 	VZEROUPPER
 	RET

@@ -306,6 +306,17 @@ func newEight(c reg.Register) eight {
 	return e
 }
 
+// rowAt is what base points to, k rows on: 0 to 3.
+func rowAt(base, pitch, pitch3 reg.Register, k int) Mem {
+	switch k {
+	case 0:
+		return Mem{Base: base}
+	case 3:
+		return Mem{Base: base, Index: pitch3, Scale: 1}
+	}
+	return Mem{Base: base, Index: pitch, Scale: uint8(k)}
+}
+
 // over emits body for every vector of up to four rows from row first on, an
 // even number; at is the vector's place in row first+k of bases[base].
 func (e eight) over(name string, first int, bases []reg.GPVirtual, body func(at func(base, k int) Mem)) {
@@ -322,15 +333,7 @@ func (e eight) over(name string, first int, bases []reg.GPVirtual, body func(at 
 	}
 	XORQ(e.i, e.i)
 	Label(name)
-	body(func(base, k int) Mem {
-		switch k {
-		case 0:
-			return Mem{Base: p[base]}
-		case 1, 2:
-			return Mem{Base: p[base], Index: e.pitch, Scale: uint8(k)}
-		}
-		return Mem{Base: p[base], Index: e.pitch3, Scale: 1}
-	})
+	body(func(base, k int) Mem { return rowAt(p[base], e.pitch, e.pitch3, k) })
 	for j := range p {
 		ADDQ(I8(32), p[j])
 	}
@@ -734,12 +737,12 @@ func batchNormBackwardSums() {
 	block, dy, x, mean := pointer("block"), pointer("dy"), pointer("x"), pointer("mean")
 	f := newFew(pointer("c"), pointer("stride"), dy, x)
 	sdyx := func(l lane) Mem { return l.at(block).Offset(4 * strip) }
-	f.over(pointer("rows"), func(l lane, of [][]Mem) {
+	f.each(pointer("rows"), func(l lane, n int, at func(base, k int) Mem) {
 		t, tx, μ := YMM(), YMM(), l.load(mean)
 		VMOVUPS(l.at(block), t)
 		VMOVUPS(sdyx(l), tx)
-		for k := range of[0] {
-			d, h := l.loadAt(of[0][k]), l.loadAt(of[1][k])
+		for k := range n {
+			d, h := l.loadAt(at(0, k)), l.loadAt(at(1, k))
 			VSUBPS(μ, h, h)
 			VADDPS(d, t, t)
 			VFMADD231PS(h, d, tx)
@@ -749,7 +752,7 @@ func batchNormBackwardSums() {
 	})
 	total, rstd := pointer("total"), pointer("rstd")
 	zero := zeros(1)[0]
-	f.row.over("fold", func(l lane) {
+	f.over("fold", func(l lane) {
 		t, tx := YMM(), YMM()
 		VMOVUPS(l.at(block), t)
 		VMULPS(sdyx(l), l.load(rstd), tx)
@@ -775,55 +778,43 @@ func batchNormBackwardSums() {
 // in which memory is fetched.
 type few struct {
 	row
-	stride, stride3 reg.GPVirtual
-	bases, at       []reg.GPVirtual // of each matrix: rows, vector
+	pitch, pitch3 reg.GPVirtual   // bytes from row to row, and three times that
+	bases, at     []reg.GPVirtual // of each matrix: rows, vector
 }
 
-func newFew(c, stride reg.GPVirtual, bases ...reg.GPVirtual) few {
-	f := few{row: newRow(c), stride: stride, stride3: GP64(), bases: bases}
-	SHLQ(U8(2), stride)
-	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, f.stride3)
+// newFew makes pitch, which is in elements, bytes.
+func newFew(c, pitch reg.GPVirtual, bases ...reg.GPVirtual) few {
+	f := few{row: newRow(c), pitch: pitch, pitch3: GP64(), bases: bases}
+	SHLQ(U8(2), pitch)
+	LEAQ(Mem{Base: pitch, Index: pitch, Scale: 2}, f.pitch3)
 	for range bases {
 		f.at = append(f.at, GP64())
 	}
 	return f
 }
 
-// over emits body for vectors of four rows and of one: of says where they are
-// in each of the matrices. It uses up rows.
-func (f few) over(rows reg.GPVirtual, body func(l lane, of [][]Mem)) {
-	pass := func(name string, n int) {
-		f.row.over(name, func(l lane) {
-			of := make([][]Mem, len(f.bases))
+// each emits body for every vector of n = 4 rows at a time while there are so
+// many, then of single ones: at is its place in row k of bases[base]. count
+// counts down to 0.
+func (f few) each(count reg.GPVirtual, body func(l lane, n int, at func(base, k int) Mem)) {
+	for _, n := range []int{4, 1} {
+		name := fmt.Sprint("rows", n)
+		Label(name)
+		CMPQ(count, U8(n))
+		JLT(LabelRef(name + "_over"))
+		f.over(name+"_vectors", func(l lane) {
 			for i, base := range f.bases {
 				LEAQ(l.at(base), f.at[i])
-				of[i] = []Mem{
-					{Base: f.at[i]}, {Base: f.at[i], Index: f.stride, Scale: 1},
-					{Base: f.at[i], Index: f.stride, Scale: 2}, {Base: f.at[i], Index: f.stride3, Scale: 1},
-				}[:n]
 			}
-			body(l, of)
+			body(l, n, func(base, k int) Mem { return rowAt(f.at[base], f.pitch, f.pitch3, k) })
 		})
+		for _, base := range f.bases {
+			LEAQ(Mem{Base: base, Index: f.pitch, Scale: uint8(n)}, base)
+		}
+		SUBQ(U8(n), count)
+		JMP(LabelRef(name))
+		Label(name + "_over")
 	}
-	Label("four")
-	SUBQ(U8(4), rows)
-	JLT(LabelRef("rest"))
-	pass("fourRows", 4)
-	for _, base := range f.bases {
-		LEAQ(Mem{Base: base, Index: f.stride, Scale: 4}, base)
-	}
-	JMP(LabelRef("four"))
-	Label("rest")
-	ADDQ(U8(4), rows)
-	Label("one")
-	JZ(LabelRef("none"))
-	pass("oneRow", 1)
-	for _, base := range f.bases {
-		ADDQ(f.stride, base)
-	}
-	DECQ(rows)
-	JMP(LabelRef("one"))
-	Label("none")
 }
 
 func batchNormBackward() {
@@ -835,17 +826,17 @@ func batchNormBackward() {
 	AllocLocal(frame)
 	mean, factors := pointer("mean"), pointer("factors")
 	f := newFew(pointer("c"), pointer("stride"), pointer("dx"), pointer("dy"), pointer("x"))
-	f.over(pointer("rows"), func(l lane, of [][]Mem) {
+	f.each(pointer("rows"), func(l lane, n int, at func(base, k int) Mem) {
 		μ, a, b, e := l.load(mean), YMM(), YMM(), YMM()
 		VMOVUPS(l.at(factors), a)
 		VMOVUPS(l.at(factors).Offset(4*strip), b)
 		VMOVUPS(l.at(factors).Offset(8*strip), e)
-		for k := range of[0] {
-			d, h := l.loadAt(of[1][k]), l.loadAt(of[2][k])
+		for k := range n {
+			d, h := l.loadAt(at(1, k)), l.loadAt(at(2, k))
 			VSUBPS(μ, h, h)
 			VFMADD213PS(e, b, h)
 			VFMADD231PS(a, d, h)
-			l.storeAt(h, of[0][k])
+			l.storeAt(h, at(0, k))
 		}
 	})
 	VZEROUPPER()
